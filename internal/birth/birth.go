@@ -5,6 +5,7 @@
 package birth
 
 import (
+	"context"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -16,12 +17,18 @@ import (
 // processes and for timestamps of whole seconds.
 const Margin = 10 * time.Second
 
+// Attempts bounds how often one call of a store may find another marker. Each
+// time a process made a new one, after a loss of records.
+const Attempts = 8
+
 // Birth is what a store knows about the marker. The zero Birth has seen none.
-// It is safe for concurrent use, apart from [Birth.Meet].
+// It is safe for concurrent use.
 type Birth struct {
-	began  time.Time // when the store began; zero: with the first look
-	known  atomic.Pointer[Life]
-	looked atomic.Int64 // last look in Unix nanoseconds; zero: look with the next claim
+	began     time.Time // when the store began; zero: with the first look
+	known     atomic.Pointer[Life]
+	looked    atomic.Int64  // last look in Unix nanoseconds; zero: look with the next claim
+	writes    atomic.Int64  // how often Resolve has written a marker
+	resolving chan struct{} // held by the caller of meet
 }
 
 // Life is a marker that was read or made. A store writes and compares it as
@@ -40,7 +47,10 @@ type Life struct {
 
 // Begin says that the store begins now, so later records cannot have been lost
 // before. Call it once, before any other method.
-func (b *Birth) Begin() { b.began = time.Now() } //nolint:forbidigo // a marker is real time
+func (b *Birth) Begin() {
+	b.began = time.Now() //nolint:forbidigo // a marker is real time
+	b.resolving = make(chan struct{}, 1)
+}
 
 // Known returns the newest marker that was read or made.
 func (b *Birth) Known() *Life {
@@ -69,12 +79,43 @@ func (b *Birth) Look() { b.looked.Store(0) }
 // time.
 func (b *Birth) Since() time.Time { return b.Known().since }
 
-// Meet compares the marker that the engine holds, zero for none, with the known
+// View is what a Birth knew at a moment.
+type View struct {
+	Life   *Life
+	writes int64
+}
+
+// View returns what is known now, for a later [Birth.Resolve].
+func (b *Birth) View() View {
+	writes := b.writes.Load() // first: a write that ends now is then newer than the view
+	return View{b.Known(), writes}
+}
+
+// Resolve handles a marker, zero for none, that a store found in the engine
+// after v was known. If the engine needs a new marker, Resolve has write put it
+// there. Of many callers that find the same loss, one does so, and the others
+// wait for it. A marker that was found before the newest one was written means
+// nothing.
+func (b *Birth) Resolve(ctx context.Context, v View, found int64, write func(context.Context, *Life) error) error {
+	select {
+	case b.resolving <- struct{}{}:
+		defer func() { <-b.resolving }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if b.writes.Load() != v.writes || b.Known() != v.Life || !b.meet(found) {
+		return nil
+	}
+	defer b.writes.Add(1)
+	return write(ctx, b.Known())
+}
+
+// meet compares the marker that the engine holds, zero for none, with the known
 // one. A later marker becomes the known one. An earlier or absent one means
-// that records are gone, or that this is the first time. Then Meet makes a new
+// that records are gone, or that this is the first time. Then meet makes a new
 // marker, and reports that the store must write it to the engine. Two calls
 // must not overlap.
-func (b *Birth) Meet(found int64) (replace bool) {
+func (b *Birth) meet(found int64) (replace bool) {
 	known, now := b.Known(), time.Now() //nolint:forbidigo // a marker is real time; core translates it
 	next := &Life{marker: found, since: now.Add(Margin)}
 	switch {

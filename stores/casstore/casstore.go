@@ -94,7 +94,6 @@ type Store struct {
 	absent    any // the zero R
 	calls     abandon.Calls
 	birth     birth.Birth
-	looking   chan struct{} // held by the caller that reads the marker
 	owners    *owners.Set
 }
 
@@ -103,7 +102,7 @@ type Store struct {
 // hexadecimal digits. [core.New] reports an invalid namespace or engine.
 func New[R any](namespace string, engine Engine[R]) *Store {
 	var absent R
-	s := &Store{namespace: namespace, absent: absent, looking: make(chan struct{}, 1)}
+	s := &Store{namespace: namespace, absent: absent}
 	s.owners = owners.New("casstore", "give each verifier a store with a namespace of its own")
 	s.calls.Prefix = "casstore: "
 	s.birth.Begin()

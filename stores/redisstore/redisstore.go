@@ -56,7 +56,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -75,9 +74,7 @@ type Store struct {
 	calls   abandon.Calls
 	watch   watch
 	birth   birth.Birth
-	marks   atomic.Int64 // how often this store made markers
 	buckets [buckets]bucket
-	meeting chan struct{} // held by the caller that makes markers
 	line    group.Line[*swap]
 	owners  *owners.Set
 }
@@ -98,7 +95,7 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 // and EVAL the fourth is a key, for clients that route to the nodes of a
 // cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
-	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1)}
+	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace)}
 	s.owners = owners.New("redisstore", "give each verifier a store with a namespace of its own")
 	s.watch.looking = make(chan struct{}, 1)
 	s.birth.Begin()

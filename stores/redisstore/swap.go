@@ -46,15 +46,11 @@ func (c *swap) live() string {
 // other is the prefix of a reply that names a marker other than the known one.
 const other = "since:"
 
-// attempts bounds how often one call may find another marker. Each time a
-// process made a new one, after a loss of records.
-const attempts = 8
-
 // swap has the server make a swap, until the store knows the marker of the
 // bucket. It returns the live value.
 func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
-	for range attempts {
-		marks, known := s.marks.Load(), s.birth.Known()
+	for range birth.Attempts {
+		view := s.birth.View()
 		if err := s.ask(ctx, c); err != nil {
 			return "", err
 		}
@@ -70,7 +66,7 @@ func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 			return "", fmt.Errorf("a marker of the namespace %q holds something that is not a marker of this store: "+
 				"give the store a namespace that nothing else writes to", s.namespace)
 		}
-		if err := s.meet(ctx, marks, known, found); err != nil {
+		if err := s.birth.Resolve(ctx, view, found, s.mark); err != nil {
 			return "", err
 		}
 		s.birth.Look()

@@ -245,7 +245,7 @@ func (s *Store) countEvictions(ctx context.Context, info map[string]string) erro
 	if !grew {
 		return nil
 	}
-	if err := s.meet(ctx, s.marks.Load(), s.birth.Known(), 0); err != nil {
+	if err := s.birth.Resolve(ctx, s.birth.View(), 0, s.mark); err != nil {
 		return explain(err)
 	}
 	return nil

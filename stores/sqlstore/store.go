@@ -28,8 +28,6 @@ type Store struct {
 	group     group // SQLite only
 	line      grouping.Line[*claiming]
 	birth     birth.Birth
-	marks     atomic.Int64  // how often this store wrote a marker
-	meeting   chan struct{} // held by the caller that writes a marker
 	purging   chan struct{} // held by the running purge
 	notes     notes         // guarded by purging
 	vouching  chan struct{} // held by the caller of vouch
@@ -44,7 +42,7 @@ type Store struct {
 func New(namespace string, db *sql.DB, d Dialect) *Store {
 	s := &Store{
 		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(),
-		meeting: make(chan struct{}, 1), purging: make(chan struct{}, 1), vouching: make(chan struct{}, 1),
+		purging: make(chan struct{}, 1), vouching: make(chan struct{}, 1),
 	}
 	s.owners = owners.New("sqlstore", "give each verifier a store with a namespace of its own, or name the sources with core.Secrets(...).From(name)")
 	s.birth.Begin()
