@@ -11,7 +11,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/internal/birth"
-	grouping "github.com/hookonce/hookonce/internal/group"
+	"github.com/hookonce/hookonce/internal/group"
 	"github.com/hookonce/hookonce/internal/owners"
 )
 
@@ -25,8 +25,8 @@ type Store struct {
 	dialect   Dialect
 	stmts     statements
 	pool      session
-	group     group // SQLite only
-	line      grouping.Line[*claiming]
+	batcher   batcher // SQLite only
+	line      group.Line[*claiming]
 	birth     birth.Birth
 	purging   chan struct{} // held by the running purge
 	notes     notes         // guarded by purging
@@ -50,7 +50,7 @@ func New(namespace string, db *sql.DB, d Dialect) *Store {
 	if d != Postgres {
 		s.pool = &prepared{on: db}
 	}
-	s.group.store = s
+	s.batcher.store = s
 	s.line.Send, s.line.Width, s.line.Most = s.claimAll, width, most
 	return s
 }
@@ -99,7 +99,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 
 func (s *Store) swap(ctx context.Context, c *change) (live core.Value, err error) {
 	if s.dialect == SQLite {
-		return s.group.swap(ctx, c)
+		return s.batcher.swap(ctx, c)
 	}
 	if err := s.vouch(ctx); err != nil {
 		return core.Value{}, err
