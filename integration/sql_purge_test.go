@@ -141,6 +141,24 @@ func TestPurgeOfPartitions(t *testing.T) {
 	})
 }
 
+// TestPurgeAfterAPartitionWasDropped: a step then reads more pages, and what the store knows about
+// the smaller steps does not describe them.
+func TestPurgeAfterAPartitionWasDropped(t *testing.T) {
+	t.Parallel()
+	db := openSQL(t, "pgx", services.StartPostgres(t).DSN())
+	mustExec(t, db, "CREATE TABLE hookonce_seen (namespace text COLLATE \"C\" NOT NULL, id bytea NOT NULL, value bytea NOT NULL, expires bigint NOT NULL, "+
+		"PRIMARY KEY (namespace, id)) PARTITION BY LIST (namespace)",
+		"CREATE TABLE other PARTITION OF hookonce_seen FOR VALUES IN ('other')",
+		"CREATE TABLE rest PARTITION OF hookonce_seen DEFAULT WITH (fillfactor = 10)") // a few rows on each page
+	s := sqlstore.New(namespace(), db, sqlstore.Postgres)
+	claimSome(t, s, 250, time.Hour) // more pages than a step has with two partitions
+	claimSome(t, s, 80, 5*time.Second)
+	mustPurge(t, s, 0)
+	mustExec(t, db, "DROP TABLE other")
+	time.Sleep(5 * time.Second)
+	mustPurge(t, s, 80)
+}
+
 // TestPurgeOfManyParts purges a table in several steps, while rows are added.
 func TestPurgeOfManyParts(t *testing.T) {
 	t.Parallel()

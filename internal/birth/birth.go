@@ -6,6 +6,7 @@
 package birth
 
 import (
+	"context"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -17,12 +18,18 @@ import (
 // processes and for timestamps of whole seconds.
 const Margin = 10 * time.Second
 
+// Attempts bounds how many times one call of a store may find another marker.
+// Each time, a process wrote a new marker after a loss of records.
+const Attempts = 8
+
 // Birth holds the marker that a store has read or made. The zero Birth has
-// none. It is safe for concurrent use, except for [Birth.Meet].
+// none. It is safe for concurrent use.
 type Birth struct {
-	began  time.Time // when the store began; zero: with the first comparison
-	known  atomic.Pointer[Life]
-	looked atomic.Int64 // last comparison in Unix nanoseconds; zero: compare with the next claim
+	began     time.Time // when the store began; zero: with the first comparison
+	known     atomic.Pointer[Life]
+	looked    atomic.Int64  // last comparison in Unix nanoseconds; zero: compare with the next claim
+	writes    atomic.Int64  // how many times Resolve has written a marker
+	resolving chan struct{} // held by the caller of meet
 }
 
 // Life is a marker that was read or made. A store writes and compares it as
@@ -41,7 +48,10 @@ type Life struct {
 
 // Begin records that the store begins now, so no later records were lost
 // before. Call it once, before any other method.
-func (b *Birth) Begin() { b.began = time.Now() } //nolint:forbidigo // a marker is real time
+func (b *Birth) Begin() {
+	b.began = time.Now() //nolint:forbidigo // a marker is real time
+	b.resolving = make(chan struct{}, 1)
+}
 
 // Known returns the newest marker that was read or made.
 func (b *Birth) Known() *Life {
@@ -70,12 +80,43 @@ func (b *Birth) Look() { b.looked.Store(0) }
 // time.
 func (b *Birth) Since() time.Time { return b.Known().since }
 
-// Meet compares found, the marker in the engine, with the known marker. found
+// View is what a Birth knew at one moment.
+type View struct {
+	Life   *Life
+	writes int64
+}
+
+// View returns what is known now, for a later [Birth.Resolve].
+func (b *Birth) View() View {
+	writes := b.writes.Load() // first: a write that ends now is then newer than the view
+	return View{b.Known(), writes}
+}
+
+// Resolve handles found, the marker that a store found in the engine after v
+// was known. found is zero if the engine has none. If the engine needs a new
+// marker, Resolve calls write. Of many callers that find the same loss, one
+// calls write, and the others wait for it. A marker that was found before the
+// newest marker was written is ignored.
+func (b *Birth) Resolve(ctx context.Context, v View, found int64, write func(context.Context, *Life) error) error {
+	select {
+	case b.resolving <- struct{}{}:
+		defer func() { <-b.resolving }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if b.writes.Load() != v.writes || b.Known() != v.Life || !b.meet(found) {
+		return nil
+	}
+	defer b.writes.Add(1)
+	return write(ctx, b.Known())
+}
+
+// meet compares found, the marker in the engine, with the known marker. found
 // is zero if the engine has none. A later marker becomes the known marker. An
 // earlier or absent marker means that records were lost, or that this is the
-// first comparison. Then Meet makes a new marker, and reports that the store
+// first comparison. Then meet makes a new marker, and reports that the store
 // must write it to the engine. Two calls must not overlap.
-func (b *Birth) Meet(found int64) (replace bool) {
+func (b *Birth) meet(found int64) (replace bool) {
 	known, now := b.Known(), time.Now() //nolint:forbidigo // a marker is real time; core translates it
 	next := &Life{marker: found, since: now.Add(Margin)}
 	switch {

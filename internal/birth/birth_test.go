@@ -1,6 +1,9 @@
 package birth_test
 
 import (
+	"context"
+	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,5 +137,94 @@ func TestOneClaimOfEachIntervalIsDueAndTheFirstAfterAnError(t *testing.T) {
 		due(false, "another one then")
 		b.Look()
 		due(true, "after an error")
+	})
+}
+
+// TestOneCallerWritesAMarkerThatManyMiss: the others wait until it is written,
+// since they repeat their claims then.
+func TestOneCallerWritesAMarkerThatManyMiss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var b birth.Birth
+		b.Begin()
+		writes := 0
+		write := func(_ context.Context, life *birth.Life) error {
+			time.Sleep(time.Second)
+			if writes++; life != b.Known() {
+				t.Error("it writes another marker than the known one")
+			}
+			return nil
+		}
+		resolve := func(view birth.View, after time.Duration) func() {
+			began := time.Now()
+			return func() {
+				if err := b.Resolve(t.Context(), view, 0, write); err != nil || time.Since(began) != after {
+					t.Errorf("error %v after %v, not %v", err, time.Since(began), after)
+				}
+			}
+		}
+		var wg sync.WaitGroup
+		before := b.View()
+		for range 10 {
+			wg.Go(resolve(before, time.Second))
+		}
+		synctest.Wait()
+		// It knows the marker that is being written, and did not find it either.
+		wg.Go(resolve(b.View(), time.Second))
+		wg.Wait()
+		if writes != 1 {
+			t.Errorf("%d writes", writes)
+		}
+		resolve(b.View(), time.Second)() // a loss after that
+		if writes != 2 {
+			t.Errorf("%d writes after a second loss", writes)
+		}
+	})
+}
+
+// TestAMissBeforeAnotherProcessWroteAMarkerMeansNothing: the caller looked
+// before that, and others have found the marker since.
+func TestAMissBeforeAnotherProcessWroteAMarkerMeansNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var b birth.Birth
+		b.Begin()
+		write := func(context.Context, *birth.Life) error {
+			t.Error("it writes a marker")
+			return nil
+		}
+		before, later := b.View(), time.Now().Add(time.Second)
+		for _, found := range []int64{later.UnixMilli(), 0} {
+			if err := b.Resolve(t.Context(), before, found, write); err != nil {
+				t.Error(err)
+			}
+			mustKnow(t, &b, later, later)
+		}
+	})
+}
+
+func TestACallerThatWaitsForAMarkerLeavesWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var b birth.Birth
+		b.Begin()
+		var wg sync.WaitGroup
+		failure := errors.New("the engine is down")
+		wg.Go(func() {
+			err := b.Resolve(t.Context(), b.View(), 0, func(context.Context, *birth.Life) error {
+				time.Sleep(time.Minute)
+				return failure
+			})
+			if !errors.Is(err, failure) {
+				t.Errorf("the one that writes: %v", err)
+			}
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := b.Resolve(ctx, b.View(), 0, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the one that waits: %v", err)
+		}
+		wg.Wait()
 	})
 }

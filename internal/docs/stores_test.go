@@ -18,18 +18,20 @@ func TestDocumentedErrorsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(root, "stores", "*", "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all strings.Builder
 	all.WriteString(string(core.ErrStoreFull + " " + core.ErrColdStart))
-	for _, file := range files {
-		source, err := os.ReadFile(file)
+	for _, folder := range []string{"stores/*", "internal/abandon", "internal/owners"} {
+		files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		all.Write(source)
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Write(source)
+		}
 	}
 	sources := all.String()
 	_, table, _ := strings.Cut(string(text), "| symptom | in the error |")

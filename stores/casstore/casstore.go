@@ -52,11 +52,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/abandon"
 	"github.com/hookonce/hookonce/internal/birth"
+	"github.com/hookonce/hookonce/internal/owners"
 )
 
 // Engine is a compare-and-swap that uses the program's client. R is the
@@ -93,11 +94,9 @@ type Store struct {
 	get       func(ctx context.Context, key string) ([]byte, any, error)
 	put       func(ctx context.Context, key string, value []byte, revision any, life time.Duration) (bool, error)
 	absent    any // the zero R
+	calls     abandon.Calls
 	birth     birth.Birth
-	looking   chan struct{} // held by the caller that reads the marker
-
-	mu     sync.Mutex
-	owners map[string]bool
+	owners    *owners.Set
 }
 
 // New returns a [Store] that uses engine. Each verifier needs its own
@@ -106,7 +105,9 @@ type Store struct {
 // an invalid namespace or engine.
 func New[R any](namespace string, engine Engine[R]) *Store {
 	var absent R
-	s := &Store{namespace: namespace, absent: absent, looking: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s := &Store{namespace: namespace, absent: absent}
+	s.owners = owners.New("casstore", "give each verifier a store with its own namespace")
+	s.calls.Prefix = "casstore: "
 	s.birth.Begin()
 	if engine.Get == nil || engine.Put == nil {
 		return s
@@ -131,14 +132,7 @@ func (s *Store) Bind(owner string) error {
 	if err := s.mistake(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.owners[owner] {
-		return fmt.Errorf("casstore: this store already serves another verifier (%s). Each would acknowledge the other's messages without handling "+
-			"them: give each verifier a store with its own namespace", owner)
-	}
-	s.owners[owner] = true
-	return nil
+	return s.owners.Add(owner)
 }
 
 // mistake returns an error for an invalid argument of New.
@@ -168,7 +162,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 	if err := s.mistake(); err != nil {
 		return core.Value{}, err
 	}
-	live, err := leave(ctx, func() (core.Value, error) {
+	live, err := leave(ctx, s, func() (core.Value, error) {
 		if old == (core.Value{}) { // a claim
 			if err := s.look(ctx); err != nil {
 				return core.Value{}, err
@@ -267,34 +261,11 @@ func expiryOf(text []byte) time.Time {
 // timeouts, which are longer than a request may take, and not all clients
 // respect ctx. After ctx has ended, the call continues in the background until
 // the client's timeout.
-func leave[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
+func leave[T any](ctx context.Context, s *Store, f func() (T, error)) (T, error) {
+	value, err := abandon.Call(ctx, &s.calls, f)
+	if end := ctx.Err(); end != nil && errors.Is(err, end) {
+		err = fmt.Errorf("casstore: no response in time: the engine is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
+			"client's address: %w", err)
 	}
-	returned := make(chan result, 1)
-	go func() {
-		var r result
-		defer func() {
-			if p := recover(); p != nil { // in this goroutine it would end the program, not only the request
-				r.err = fmt.Errorf("casstore: the client panicked: %v", p)
-			}
-			returned <- r
-		}()
-		r.value, r.err = f()
-	}()
-	var r result
-	select {
-	case r = <-returned:
-		if r.err == nil || ctx.Err() == nil {
-			return r.value, r.err
-		}
-	case <-ctx.Done():
-	}
-	err := fmt.Errorf("casstore: no response in time: the engine is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
-		"client's address: %w", ctx.Err())
-	if r.err != nil {
-		err = fmt.Errorf("%w: %w", err, r.err)
-	}
-	return r.value, err
+	return value, err
 }

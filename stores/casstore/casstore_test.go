@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -460,6 +461,34 @@ func TestAClientThatIgnoresItsContextHoldsNobody(t *testing.T) {
 			t.Errorf("after %v: %v", took, err)
 		}
 		time.Sleep(2 * time.Hour)
+	})
+}
+
+// TestCallsThatNeverReturnAreBounded: a client without timeouts would otherwise use more memory
+// with each request.
+func TestCallsThatNeverReturnAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var running atomic.Int64
+		end := make(chan bool)
+		s := casstore.New("orders", casstore.Engine[int]{
+			Get: func(context.Context, string) ([]byte, int, error) {
+				running.Add(1)
+				<-end
+				return nil, 0, nil
+			},
+			Put: func(context.Context, string, []byte, int, time.Duration) (bool, error) { return false, nil },
+		})
+		var err error
+		for range 2000 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err = s.Swap(ctx, core.Key{}, core.Value{1}, core.Value{2}, time.Minute)
+			cancel()
+		}
+		if n := running.Load(); n > 1024 || err == nil || !strings.HasPrefix(err.Error(), "casstore: 1024 calls of the client have not returned") {
+			t.Errorf("%d calls are running, error %v", n, err)
+		}
+		close(end)
 	})
 }
 

@@ -21,7 +21,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err := s.mistake(); err != nil {
 		return err
 	}
-	_, err := leave(ctx, func() (struct{}, error) { return struct{}{}, s.check(ctx) })
+	_, err := leave(ctx, s, func() (struct{}, error) { return struct{}{}, s.check(ctx) })
 	return err
 }
 

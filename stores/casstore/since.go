@@ -31,17 +31,8 @@ var sinceKey = core.Key([]byte("this engine knows all since then")) //nolint:goc
 
 // look compares the marker if that is due.
 func (s *Store) look(ctx context.Context) error {
-	known := s.birth.Known()
+	view := s.birth.View()
 	if !s.birth.Due(dueAfter) {
-		return nil
-	}
-	select {
-	case s.looking <- struct{}{}:
-		defer func() { <-s.looking }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if s.birth.Known() != known { // another caller has read it
 		return nil
 	}
 	name := s.namespace + "." + hex.EncodeToString(sinceKey[:])
@@ -57,16 +48,22 @@ func (s *Store) look(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("casstore: the value of the key %s is not a marker of this store: give the store a namespace that nothing else writes to", name)
 	}
-	if !s.birth.Meet(found) && time.Until(expiryOf(value)) > markerLife/2 {
+	write := func(ctx context.Context, life *birth.Life) error {
+		r := newRecord(life.Value, markerLife)
+		written, err := s.put(ctx, name, r.value[:], revision, r.life)
+		if err != nil {
+			return fmt.Errorf("casstore: writing the marker: %w", err)
+		}
+		if !written { // another process did
+			s.birth.Look()
+		}
 		return nil
 	}
-	r := newRecord(s.birth.Known().Value, markerLife)
-	written, err := s.put(ctx, name, r.value[:], revision, r.life)
-	if err != nil {
-		return fmt.Errorf("casstore: writing the marker: %w", err)
+	if err := s.birth.Resolve(ctx, view, found, write); err != nil {
+		return err
 	}
-	if !written { // another process wrote it
-		s.birth.Look()
+	if known := s.birth.Known(); live == known.Value && time.Until(expiryOf(value)) <= markerLife/2 { // another process wrote it
+		return write(ctx, known)
 	}
 	return nil
 }

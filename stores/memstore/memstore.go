@@ -62,11 +62,11 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/owners"
 )
 
 // Store is a [core.SeenStore] in memory. Create one with [New] for each
@@ -84,8 +84,7 @@ type Store struct {
 	_                [64]byte // separates the fields below, which are written often, from those above
 	records, dropped atomic.Int64
 
-	mu     sync.Mutex
-	owners map[string]bool
+	owners *owners.Set
 }
 
 // Option is an optional setting of [New].
@@ -112,7 +111,7 @@ func New(opts ...Option) *Store {
 		capacity: defaultCapacity,
 		start:    time.Now(), //nolint:forbidigo // the store's own expiry clock; core determines the replay window
 		seed:     maphash.MakeSeed(),
-		owners:   make(map[string]bool),
+		owners:   owners.New("memstore", "give each verifier its own store, or name the tenants with core.Secrets(...).From(name)"),
 	}
 	for _, o := range opts {
 		o(s)
@@ -156,14 +155,7 @@ func (s *Store) Bind(owner string) error {
 	if s.capacity < 1 || s.capacity > maxCapacity {
 		return fmt.Errorf("memstore: Capacity(%d) is out of range: use 1 to %d records", s.capacity, maxCapacity)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.owners[owner] {
-		return fmt.Errorf("memstore: this store already serves another verifier (%s). Each would acknowledge the other's messages without handling "+
-			"them: give each verifier its own store, or name the tenants with core.Secrets(...).From(name)", owner)
-	}
-	s.owners[owner] = true
-	return nil
+	return s.owners.Add(owner)
 }
 
 // Stats is the state of a [Store] at one moment.

@@ -43,32 +43,13 @@ func bucketsOf(namespace string) (all [buckets]bucket) {
 // It does so in the first claim of each millisecond, and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
-// meet handles a marker that is not the known marker. Of many callers that find
-// the same loss, one writes new markers, for all buckets at once: otherwise one
-// bucket after the other would refuse attempts. A marker that was read before
-// the newest markers were written is ignored. marks is how many times markers
-// had been written when found was read.
-func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found int64) error {
-	select {
-	case s.meeting <- struct{}{}:
-		defer func() { <-s.meeting }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if s.marks.Load() != marks || s.birth.Known() != known || !s.birth.Meet(found) {
-		return nil
-	}
-	err := s.mark(ctx)
-	s.marks.Add(1)
-	return err
-}
-
-// mark writes the known marker to all buckets.
-func (s *Store) mark(ctx context.Context) error {
-	marker, errs := s.birth.Known().TextArg, make(chan error, buckets)
+// mark writes a marker to all buckets at once: otherwise one bucket after the
+// other would refuse attempts.
+func (s *Store) mark(ctx context.Context, life *birth.Life) error {
+	errs := make(chan error, buckets)
 	for i := range s.buckets {
 		go func() {
-			_, err := s.run(ctx, markScript(), []any{nil, nil, "1", s.buckets[i].marker, marker})
+			_, err := s.run(ctx, markScript(), []any{nil, nil, "1", s.buckets[i].marker, life.TextArg})
 			errs <- err
 		}()
 	}

@@ -58,13 +58,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/abandon"
 	"github.com/hookonce/hookonce/internal/birth"
 	"github.com/hookonce/hookonce/internal/group"
+	"github.com/hookonce/hookonce/internal/owners"
 )
 
 // Store is a [core.SeenStore] in Redis or Valkey. Create one with [New] or
@@ -73,15 +73,12 @@ type Store struct {
 	namespace string
 	do        func(ctx context.Context, args ...any) (any, error)
 
+	calls   abandon.Calls
 	watch   watch
 	birth   birth.Birth
-	marks   atomic.Int64 // how many times this store wrote new markers
 	buckets [buckets]bucket
-	meeting chan struct{} // held by the caller that writes markers
 	line    group.Line[*swap]
-
-	mu     sync.Mutex
-	owners map[string]bool
+	owners  *owners.Set
 }
 
 // New returns a [Store] that uses a client of go-redis. Pass the client's Do
@@ -100,7 +97,9 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 // In EVALSHA and EVAL the fourth argument is a key, for clients that route to
 // the nodes of a cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
-	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace), meeting: make(chan struct{}, 1), owners: make(map[string]bool)}
+	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace)}
+	s.owners = owners.New("redisstore", "give each verifier a store with its own namespace")
+	s.watch.looking = make(chan struct{}, 1)
 	s.birth.Begin()
 	s.line.Send, s.line.Width, s.line.Most = s.askGroup, width, most
 	return s
@@ -117,14 +116,7 @@ func (s *Store) Bind(owner string) error {
 	if err := checkNamespace(s.namespace); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.owners[owner] {
-		return fmt.Errorf("redisstore: this store already serves another verifier (%s). Each would acknowledge the other's messages without handling "+
-			"them: give each verifier a store with its own namespace", owner)
-	}
-	s.owners[owner] = true
-	return nil
+	return s.owners.Add(owner)
 }
 
 // checkNamespace also rejects braces, because with them a cluster would put all
@@ -190,30 +182,7 @@ func (s *Store) send(ctx context.Context, args ...any) (any, error) {
 // than a request may take, and not all clients respect ctx. After ctx has
 // ended, the call continues in the background until the client's timeout.
 func (s *Store) sendOnce(ctx context.Context, args ...any) (any, error) {
-	type result struct {
-		reply any
-		err   error
-	}
-	answered := make(chan result, 1)
-	go func() {
-		var r result
-		defer func() {
-			if p := recover(); p != nil { // in this goroutine it would end the program, not only the request
-				r.err = fmt.Errorf("the client panicked: %v", p)
-			}
-			answered <- r
-		}()
-		r.reply, r.err = s.do(ctx, args...)
-	}()
-	select {
-	case r := <-answered:
-		if r.err != nil && ctx.Err() != nil {
-			return nil, fmt.Errorf("%w: %w", ctx.Err(), r.err)
-		}
-		return r.reply, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return abandon.Call(ctx, &s.calls, func() (any, error) { return s.do(ctx, args...) })
 }
 
 // asText accepts the types in which clients return a bulk string.

@@ -9,7 +9,9 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
@@ -121,4 +123,29 @@ func TestAClientThatPanicsIsAnError(t *testing.T) {
 	if _, err := swap(func(context.Context, ...any) (any, error) { panic("no pool") }); err == nil || !strings.Contains(err.Error(), "no pool") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestCallsThatNeverReturnAreBounded: a client without timeouts would otherwise
+// use more memory with each request.
+func TestCallsThatNeverReturnAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var running atomic.Int64
+		end := make(chan bool)
+		s := redisstore.NewFunc("orders", func(context.Context, ...any) (any, error) {
+			running.Add(1)
+			<-end
+			return "", nil
+		})
+		var err error
+		for range 2000 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err = s.Swap(ctx, core.Key{}, core.Value{}, core.Value{1}, time.Minute)
+			cancel()
+		}
+		if n := running.Load(); n > 1024 || err == nil || !strings.HasPrefix(err.Error(), "redisstore: 1024 calls of the client have not returned") {
+			t.Errorf("%d calls are running, error %v", n, err)
+		}
+		close(end)
+	})
 }

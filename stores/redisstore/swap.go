@@ -48,15 +48,11 @@ func (c *swap) live() string {
 // one.
 const other = "since:"
 
-// attempts bounds how many times one call may find another marker. Each time, a
-// process wrote a new marker after a loss of records.
-const attempts = 8
-
 // swap has the server make a swap, and repeats it until the store has the
 // current marker of the bucket. It returns the live value.
 func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
-	for range attempts {
-		marks, known := s.marks.Load(), s.birth.Known()
+	for range birth.Attempts {
+		view := s.birth.View()
 		if err := s.ask(ctx, c); err != nil {
 			return "", err
 		}
@@ -72,7 +68,7 @@ func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 			return "", fmt.Errorf("a marker of the namespace %q has a value that is not a marker of this store: give the store a namespace that nothing "+
 				"else writes to", s.namespace)
 		}
-		if err := s.meet(ctx, marks, known, found); err != nil {
+		if err := s.birth.Resolve(ctx, view, found, s.mark); err != nil {
 			return "", err
 		}
 		s.birth.Look()

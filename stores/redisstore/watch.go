@@ -21,11 +21,16 @@ const (
 	interval = time.Second
 	// More checks by a denied user would only fill the server's ACL log.
 	intervalDenied = time.Minute
+	// patience is how long others wait for a caller that looks before the next
+	// one looks too: one node of a cluster may be stalled.
+	patience = 100 * time.Millisecond
 )
 
 // watch holds the information that the store has about the server from INFO.
 type watch struct {
-	last atomic.Pointer[look] // nil: check before the next claim
+	last     atomic.Pointer[look] // nil: none yet
+	failures atomic.Uint64        // a check counts only if it began after all of them
+	looking  chan struct{}        // held by the caller that checks
 
 	turn atomic.Uint32 // selects the next bucket
 
@@ -71,20 +76,50 @@ func withoutInfo(err error) error {
 
 // look is the result of one check.
 type look struct {
-	err   error // why no attempt may be admitted
-	until time.Time
+	err      error // why no attempt may be admitted
+	until    time.Time
+	failures uint64 // how many there were when the check began
 }
+
+// covers reports whether the check began after this many failures.
+func (l *look) covers(failures uint64) bool { return l != nil && l.failures >= failures }
 
 // keepsRecords returns an error if the server may drop records. Then no attempt
 // must be admitted. Usually it returns the last result. When that result is due
-// for renewal, one caller checks, and the others use the last result.
+// for renewal, one caller checks, and the others use the last result. After a
+// failure, one caller checks and the others wait for its result. They share its
+// error too, unless that caller only gave up.
 func (s *Store) keepsRecords(ctx context.Context) error {
 	now := time.Now() //nolint:forbidigo // an interval of real time
-	last := s.watch.last.Load()
-	if last != nil && (now.Before(last.until) || !s.watch.last.CompareAndSwap(last, &look{last.err, now.Add(interval)})) {
-		return last.err
+	failures, last := s.watch.failures.Load(), s.watch.last.Load()
+	if last.covers(failures) {
+		if now.Before(last.until) {
+			return last.err
+		}
+		renewing := &look{last.err, now.Add(interval), last.failures}
+		if !s.watch.last.CompareAndSwap(last, renewing) {
+			return last.err
+		}
+		last = renewing
 	}
-	next := &look{until: now.Add(interval)}
+	select {
+	case s.watch.looking <- struct{}{}:
+	case <-ctx.Done():
+		return explain(ctx.Err())
+	}
+	release := sync.OnceFunc(func() { <-s.watch.looking })
+	defer release()
+	if next := s.watch.last.Load(); next != last && next.covers(failures) {
+		return next.err
+	}
+	defer time.AfterFunc(patience, release).Stop()
+	return s.look(ctx)
+}
+
+// look checks the server, and keeps the result.
+func (s *Store) look(ctx context.Context) error {
+	now := time.Now() //nolint:forbidigo // an interval of real time
+	next := &look{until: now.Add(interval), failures: s.watch.failures.Load()}
 	info, err := s.info(ctx)
 	switch {
 	case err != nil && isDenied(err):
@@ -99,8 +134,11 @@ func (s *Store) keepsRecords(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		s.watch.last.Store(nil)
-		return err
+		s.watch.failures.Add(1) // only those who wait now use its result
+		if ctx.Err() != nil {
+			return err
+		}
+		next.err = err
 	}
 	s.watch.last.Store(next)
 	return next.err
@@ -111,7 +149,7 @@ func (s *Store) keepsRecords(ctx context.Context) error {
 func (s *Store) lookAgain(err error) {
 	s.birth.Look()
 	if word, _ := lookUp(err.Error()); word != "OOM" {
-		s.watch.last.Store(nil)
+		s.watch.failures.Add(1)
 	}
 }
 
@@ -208,7 +246,7 @@ func (s *Store) countEvictions(ctx context.Context, info map[string]string) erro
 	if !grew {
 		return nil
 	}
-	if err := s.meet(ctx, s.marks.Load(), s.birth.Known(), 0); err != nil {
+	if err := s.birth.Resolve(ctx, s.birth.View(), 0, s.mark); err != nil {
 		return explain(err)
 	}
 	return nil

@@ -60,8 +60,8 @@ func (s *Store) claimAll(ctx context.Context, all []*claiming) {
 // claimAsBlob is for PostgreSQL. All claims are one parameter, so the statement
 // is the same for groups of any size and with any driver.
 func (s *statements) claimAsBlob(ctx context.Context, on session, all []*claiming) error {
-	const record = len(core.Key{}) + len(core.Value{})
-	blob := make([]byte, 0, len(all)*(record+blobTTL))
+	const record = blobID + blobValue
+	blob := make([]byte, 0, len(all)*blobClaim)
 	for _, c := range all {
 		blob = append(append(blob, c.key[:]...), c.next[:]...)
 		blob = fmt.Appendf(blob, "%0*d", blobTTL, c.ttl)
@@ -71,10 +71,10 @@ func (s *statements) claimAsBlob(ctx context.Context, on session, all []*claimin
 		return err
 	}
 	for ; len(live) >= record; live = live[record:] {
-		key := core.Key(live[:len(core.Key{})])
+		key := core.Key(live[:blobID])
 		i, found := slices.BinarySearchFunc(all, key, func(c *claiming, k core.Key) int { return bytes.Compare(c.key[:], k[:]) })
 		if found {
-			all[i].live, all[i].settled = core.Value(live[len(core.Key{}):record]), true
+			all[i].live, all[i].settled = core.Value(live[blobID:record]), true
 		}
 	}
 	return nil

@@ -2,6 +2,9 @@ package sqlstore
 
 import (
 	_ "embed" // the schema
+	"fmt"
+
+	"github.com/hookonce/hookonce/core"
 )
 
 // Dialect selects the SQL of an engine: [Postgres], [MySQL] or [SQLite]. The
@@ -73,8 +76,29 @@ const (
 	sqliteNow = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 )
 
-// blobTTL is the number of digits of each ttl in a blob.
-const blobTTL = 16
+// A claim in a blob is an id, a value and the digits of a ttl.
+const (
+	blobID    = len(core.Key{})
+	blobValue = len(core.Value{})
+	blobTTL   = 16
+	blobClaim = blobID + blobValue + blobTTL
+)
+
+// postgresClaims returns the statement for a blob of claims. The insert skips
+// messages that have a record, because it would wait for a transaction that
+// changes the record. The scalar subquery cannot become a join. The plan of a
+// join would depend on how large the table once was.
+func postgresClaims() string {
+	return "WITH claims AS MATERIALIZED (SELECT id, value, ttl, (SELECT CASE WHEN expires > " + postgresNow + " THEN seen.value ELSE '' END " +
+		"FROM hookonce_seen AS seen WHERE seen.namespace = $1::text AND seen.id = claim.id) AS live " +
+		fmt.Sprintf("FROM (SELECT substr($2::bytea, i, %d) AS id, substr($2::bytea, i + %d, %d) AS value, "+
+			"encode(substr($2::bytea, i + %d, %d), 'escape')::bigint AS ttl FROM generate_series(1, (SELECT length($2::bytea)), %d) AS i) AS claim), ",
+			blobID, blobID, blobValue, blobID+blobValue, blobTTL, blobClaim) +
+		"made AS (INSERT INTO hookonce_seen (namespace, id, value, expires) SELECT $1::text, id, value, " + postgresNow + " + ttl " +
+		"FROM claims WHERE live IS NULL ON CONFLICT (namespace, id) DO NOTHING RETURNING id, value) " +
+		"SELECT string_agg(id || value, ''::bytea) FROM (SELECT id, value FROM made UNION ALL SELECT id, live FROM claims " +
+		fmt.Sprintf("WHERE length(live) = %d) AS live", blobValue)
+}
 
 func (d Dialect) statements() statements {
 	switch d {
@@ -94,21 +118,12 @@ func (d Dialect) statements() statements {
 			read: read,
 			// With FOR UPDATE, in REPEATABLE READ, a row that changed since the snapshot is an
 			// error instead of a stale value.
-			readTx: read + " FOR UPDATE",
-			count:  "SELECT count(*) FROM hookonce_seen WHERE namespace = $1 AND id = $2",
-			remove: "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2",
-			// The insert skips messages that have a record, because it would wait for a transaction
-			// that changes the record. The scalar subquery cannot become a join. The plan of a join
-			// would depend on how large the table once was.
-			claimBlob: "WITH claims AS MATERIALIZED (SELECT id, value, ttl, (SELECT CASE WHEN expires > " + postgresNow + " THEN seen.value ELSE '' END " +
-				"FROM hookonce_seen AS seen WHERE seen.namespace = $1::text AND seen.id = claim.id) AS live " +
-				"FROM (SELECT substr($2::bytea, i, 32) AS id, substr($2::bytea, i + 32, 40) AS value, " +
-				"encode(substr($2::bytea, i + 72, 16), 'escape')::bigint AS ttl FROM generate_series(1, (SELECT length($2::bytea)), 88) AS i) AS claim), " +
-				"made AS (INSERT INTO hookonce_seen (namespace, id, value, expires) SELECT $1::text, id, value, " + postgresNow + " + ttl " +
-				"FROM claims WHERE live IS NULL ON CONFLICT (namespace, id) DO NOTHING RETURNING id, value) " +
-				"SELECT string_agg(id || value, ''::bytea) FROM (SELECT id, value FROM made UNION ALL SELECT id, live FROM claims WHERE length(live) = 40) AS live",
-			schema: postgresSchema,
-			file:   "postgres.sql",
+			readTx:    read + " FOR UPDATE",
+			count:     "SELECT count(*) FROM hookonce_seen WHERE namespace = $1 AND id = $2",
+			remove:    "DELETE FROM hookonce_seen WHERE namespace = $1 AND id = $2",
+			claimBlob: postgresClaims(),
+			schema:    postgresSchema,
+			file:      "postgres.sql",
 		}
 	case MySQL:
 		// A locking read returns the current row in REPEATABLE READ, and only committed rows in

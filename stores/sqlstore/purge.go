@@ -60,6 +60,7 @@ func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed in
 // blocks: start it with go. report, if not nil, is called after each purge.
 // PurgeEvery continues after a failed purge. progress is as in [Store.Purge].
 func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report func(removed int64, err error), progress ...func(Purged)) {
+	interval = max(interval, time.Second)
 	for ctx.Err() == nil {
 		removed, err := s.Purge(ctx, progress...)
 		if report != nil {
@@ -102,6 +103,7 @@ func (p *purge) tell() {
 // notes holds what earlier purges found in the table. A part without a note, or
 // with a due record, is read.
 type notes struct {
+	width int64   // pages of a step
 	pages []int64 // for each step, when a record in its pages is due next
 	keys  []span  // in order; together they cover all keys
 }
@@ -159,6 +161,9 @@ func (p *purge) byPage(ctx context.Context) error {
 		drop  = "DELETE" + where + " AND expires <= $3::bigint"
 	)
 	known, width := &p.notes.pages, max(1, purgePages/tables)
+	if width != p.notes.width { // partitions were added or dropped
+		p.notes.width, *known = width, nil
+	}
 	for from := int64(0); from < pages; from += width {
 		i := int(from / width)
 		if i == len(*known) {

@@ -55,19 +55,14 @@ func (s *statements) sameLife(ctx context.Context, on session, read string, c *c
 // the marker.
 const dueAfter = 10 * time.Millisecond
 
-// attempts bounds how many times one call may find another marker. Each time, a
-// process wrote a new marker after a loss of records.
-const attempts = 8
-
 // claim makes a swap, and repeats it until the known marker is the one in the
 // table.
 func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err error) {
-	for range attempts {
-		marks := s.marks.Load()
-		known := s.birth.Known()
+	for range birth.Attempts {
+		view := s.birth.View()
 		c.known = nil
 		if c.old == (core.Value{}) && s.birth.Due(dueAfter) {
-			c.known = known
+			c.known = view.Life
 		}
 		if live, err = s.swap(ctx, c); err != nil {
 			s.birth.Look()
@@ -76,7 +71,7 @@ func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err erro
 		if !errors.As(err, &other) {
 			return live, err
 		}
-		if err := s.meet(ctx, marks, known, other.found); err != nil {
+		if err := s.meet(ctx, view, other.found); err != nil {
 			return core.Value{}, err
 		}
 	}
@@ -88,32 +83,23 @@ func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err erro
 // the same time, the next attempt finds that marker. A marker that was read
 // before the newest marker was written is ignored. marks is how many markers
 // had been written when found was read.
-func (s *Store) meet(ctx context.Context, marks int64, known *birth.Life, found core.Value) error {
+func (s *Store) meet(ctx context.Context, view birth.View, found core.Value) error {
 	marker, ok := birth.Parse(strings.TrimRight(string(found[:]), "\x00"))
 	if !ok {
 		return fmt.Errorf("%w: a marker", errForeign)
 	}
-	select {
-	case s.meeting <- struct{}{}:
-		defer func() { <-s.meeting }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if s.marks.Load() != marks || s.birth.Known() != known || !s.birth.Meet(marker) {
-		return nil
-	}
-	_, err := s.swap(ctx, &change{namespace: s.space, key: sinceKey, old: found, next: s.birth.Known().Value, ttl: never})
-	s.marks.Add(1)
-	return err
+	return s.birth.Resolve(ctx, view, marker, func(ctx context.Context, life *birth.Life) error {
+		_, err := s.swap(ctx, &change{namespace: s.space, key: sinceKey, old: found, next: life.Value, ttl: never})
+		return err
+	})
 }
 
 // begin writes or reads the marker before the first claim.
 func (s *Store) begin(ctx context.Context) error {
-	marks := s.marks.Load()
-	known := s.birth.Known()
-	err := s.stmts.sameLife(ctx, s.pool, s.stmts.read, &change{namespace: s.space, known: known})
+	view := s.birth.View()
+	err := s.stmts.sameLife(ctx, s.pool, s.stmts.read, &change{namespace: s.space, known: view.Life})
 	if other := (*otherLifeError)(nil); errors.As(err, &other) {
-		return s.meet(ctx, marks, known, other.found)
+		return s.meet(ctx, view, other.found)
 	}
 	return err
 }

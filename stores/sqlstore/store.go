@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/internal/birth"
-	grouping "github.com/hookonce/hookonce/internal/group"
+	"github.com/hookonce/hookonce/internal/group"
+	"github.com/hookonce/hookonce/internal/owners"
 )
 
 // Store is a [core.SeenStore] in a database. Create one with [New] for each
@@ -25,18 +25,14 @@ type Store struct {
 	dialect   Dialect
 	stmts     statements
 	pool      session
-	group     group // SQLite only
-	line      grouping.Line[*claiming]
+	batcher   batcher // SQLite only
+	line      group.Line[*claiming]
 	birth     birth.Birth
-	marks     atomic.Int64  // how many times this store wrote a marker
-	meeting   chan struct{} // held by the caller that writes a marker
 	purging   chan struct{} // held by the running purge
 	notes     notes         // guarded by purging
 	vouching  chan struct{} // held by the caller of vouch
 	vouched   atomic.Bool
-
-	mu     sync.Mutex
-	owners map[string]bool
+	owners    *owners.Set
 }
 
 // New returns a [Store] with its records in db. namespace separates the records
@@ -46,15 +42,16 @@ type Store struct {
 // invalid arguments.
 func New(namespace string, db *sql.DB, d Dialect) *Store {
 	s := &Store{
-		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(), owners: make(map[string]bool),
-		meeting: make(chan struct{}, 1), purging: make(chan struct{}, 1), vouching: make(chan struct{}, 1),
+		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(),
+		purging: make(chan struct{}, 1), vouching: make(chan struct{}, 1),
 	}
+	s.owners = owners.New("sqlstore", "give each verifier a store with its own namespace, or name the tenants with core.Secrets(...).From(name)")
 	s.birth.Begin()
 	s.pool = plain{db}
 	if d != Postgres {
 		s.pool = &prepared{on: db}
 	}
-	s.group.store = s
+	s.batcher.store = s
 	s.line.Send, s.line.Width, s.line.Most = s.claimAll, width, most
 	return s
 }
@@ -67,14 +64,7 @@ func (s *Store) Bind(owner string) error {
 	if err := s.mistake(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.owners[owner] {
-		return fmt.Errorf("sqlstore: this store already serves another verifier (%s). Each would acknowledge the other's messages without handling "+
-			"them: give each verifier a store with its own namespace, or name the tenants with core.Secrets(...).From(name)", owner)
-	}
-	s.owners[owner] = true
-	return nil
+	return s.owners.Add(owner)
 }
 
 // mistake returns an error for an invalid argument of New.
@@ -110,7 +100,7 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 
 func (s *Store) swap(ctx context.Context, c *change) (live core.Value, err error) {
 	if s.dialect == SQLite {
-		return s.group.swap(ctx, c)
+		return s.batcher.swap(ctx, c)
 	}
 	if err := s.vouch(ctx); err != nil {
 		return core.Value{}, err

@@ -10,17 +10,17 @@ import (
 	"sync"
 
 	"github.com/hookonce/hookonce/core"
-	line "github.com/hookonce/hookonce/internal/group"
+	"github.com/hookonce/hookonce/internal/group"
 )
 
-// group commits concurrent swaps on an SQLite file in one transaction. SQLite
+// batcher commits concurrent swaps on an SQLite file in one transaction. SQLite
 // has one writer at a time, and each commit writes to the disk. Single commits
 // would be slow, and their callers would wait for locks instead of in a queue.
 //
 // The goroutine that commits lives as long as callers wait. A caller waits no
 // longer than its context allows, whatever the driver does. If its context
 // ends, it is unknown whether the swap happens.
-type group struct {
+type batcher struct {
 	store *Store
 
 	mu      sync.Mutex
@@ -42,76 +42,76 @@ const maxBatch = 256
 
 // swap reads first: a swap that writes nothing, such as a duplicate, need not
 // wait in the queue.
-func (g *group) swap(ctx context.Context, c *change) (live core.Value, err error) {
+func (b *batcher) swap(ctx context.Context, c *change) (live core.Value, err error) {
 	err = retry(ctx, func() error {
-		live, err = g.store.stmts.live(ctx, g.store.pool, g.store.stmts.read, c)
+		live, err = b.store.stmts.live(ctx, b.store.pool, b.store.stmts.read, c)
 		return err
 	})
 	if err != nil || live == c.next || live != c.old {
 		return live, err
 	}
 	w := &waiter{ctx: ctx, change: c, done: make(chan struct{})}
-	g.mu.Lock()
-	g.waiting = append(g.waiting, w)
-	if !g.running {
-		g.running = true
-		go g.run() //nolint:contextcheck // it serves callers of many contexts
+	b.mu.Lock()
+	b.waiting = append(b.waiting, w)
+	if !b.running {
+		b.running = true
+		go b.run() //nolint:contextcheck // it serves callers of many contexts
 	}
-	g.mu.Unlock()
+	b.mu.Unlock()
 	select {
 	case <-w.done:
 		return w.live, w.err
 	case <-ctx.Done():
-		g.leave(w)
+		b.leave(w)
 		return core.Value{}, ctx.Err()
 	}
 }
 
 // leave removes a swap from the queue if it is still there. If a commit hangs,
 // swaps whose callers no longer wait must not pile up.
-func (g *group) leave(w *waiter) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if i := slices.Index(g.waiting, w); i >= 0 {
-		g.waiting = slices.Delete(g.waiting, i, i+1)
+func (b *batcher) leave(w *waiter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.waiting, w); i >= 0 {
+		b.waiting = slices.Delete(b.waiting, i, i+1)
 	}
 }
 
 // run commits until no caller waits.
-func (g *group) run() {
+func (b *batcher) run() {
 	var conn *committer
 	for {
-		batch := g.take()
+		batch := b.take()
 		if len(batch) == 0 {
 			conn.close()
 			return
 		}
-		conn = g.commit(conn, batch)
+		conn = b.commit(conn, batch)
 	}
 }
 
 // take removes and returns a batch from the head of the queue. Its callers
 // still wait: see leave.
-func (g *group) take() []*waiter {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	n := min(len(g.waiting), maxBatch)
-	batch := g.waiting[:n:n]
-	g.waiting = g.waiting[n:]
+func (b *batcher) take() []*waiter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(b.waiting), maxBatch)
+	batch := b.waiting[:n:n]
+	b.waiting = b.waiting[n:]
 	if n == 0 {
-		g.waiting, g.running = nil, false
+		b.waiting, b.running = nil, false
 	}
 	return batch
 }
 
 // commit sends each waiter of the batch its result, and returns the connection
 // if it can be used again.
-func (g *group) commit(conn *committer, batch []*waiter) *committer {
-	ctx, cancel := line.Last(batch, func(w *waiter) context.Context { return w.ctx })
+func (b *batcher) commit(conn *committer, batch []*waiter) *committer {
+	ctx, cancel := group.Last(batch, func(w *waiter) context.Context { return w.ctx })
 	defer cancel()
 	err := retry(ctx, func() (err error) {
 		if conn == nil {
-			if conn, err = g.connect(ctx); err != nil {
+			if conn, err = b.connect(ctx); err != nil {
 				return err
 			}
 		}
@@ -126,7 +126,7 @@ func (g *group) commit(conn *committer, batch []*waiter) *committer {
 	case len(batch) > 1 && ctx.Err() == nil:
 		// One of the swaps may be at fault. Commit each one alone, so that only that one fails.
 		for _, w := range batch {
-			conn = g.commit(conn, []*waiter{w})
+			conn = b.commit(conn, []*waiter{w})
 		}
 		return conn
 	default:
@@ -147,12 +147,12 @@ type committer struct {
 	prepared
 }
 
-func (g *group) connect(ctx context.Context) (*committer, error) {
-	conn, err := g.store.db.Conn(ctx)
+func (b *batcher) connect(ctx context.Context) (*committer, error) {
+	conn, err := b.store.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &committer{stmts: &g.store.stmts, conn: conn, prepared: prepared{on: conn}}, nil
+	return &committer{stmts: &b.store.stmts, conn: conn, prepared: prepared{on: conn}}, nil
 }
 
 // commit makes all swaps of the batch, or none.
