@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hookonce/hookonce/internal/reqtarget"
 )
 
 // receiver is a verifier with its store and observer, in a synctest bubble, and a sender of one
@@ -848,5 +850,18 @@ func TestTheKeyOfASignedIDStays(t *testing.T) {
 		"\x00\x00\x00\x00\x00\x00\x00\x06tenant" + "\x00\x00\x00\x00\x00\x00\x00\x02id" + "\x00\x00\x00\x00\x00\x00\x00\x05evt_0")))
 	if got := v.replayKey(&Message{ID: "evt_0", IDSigned: true, Source: "tenant"}, nil); got != want {
 		t.Errorf("the key is %x, not %x", got, want)
+	}
+}
+
+func TestTheEndpointSumReadsATargetAsSchemesDo(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{
+		"/", "/?x=1", "http://proxy.example", "http://proxy.example/", "http://proxy.example/?x=1", "http://proxy.example?x=1",
+		"http://proxy.example?x=/a", "http://proxy.example?x=http://b/c", "http://proxy.example/a://b/c", "/a?next=http://b/c", "/a/http://b/c", "?next=http://b/c",
+	} {
+		got, want := appendEndpoint(nil, "proxy.example", target), appendEndpoint(nil, "proxy.example", reqtarget.PathAndQuery(target))
+		if !bytes.Equal(got, want) {
+			t.Errorf("%q gives %q, and its path and query give %q", target, got, want)
+		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/reqtarget"
 )
 
 const (
@@ -445,12 +446,7 @@ func (s *httpSignatures) ofTarget(r *core.Request, c sfItem) (string, error) {
 // target returns the path and the query that the sender used. If the configured
 // URL lacks one, it comes from the request.
 func (s *httpSignatures) target(text string) (path, query string, has bool, err error) {
-	if before, after, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(before, "/?") { // absolute form: drop the scheme and the host, which are configured
-		text = ""
-		if i := strings.IndexAny(after, "/?"); i >= 0 {
-			text = after[i:]
-		}
-	}
+	text = reqtarget.PathAndQuery(text) // the scheme and the host are configured
 	path, query, has = strings.Cut(text, "?")
 	if path != "" && path[0] != '/' || strings.ContainsAny(text, " \t#") {
 		return "", "", false, malformed("the request target is not a path, with or without a query")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/reqtarget"
 )
 
 // Template describes how a sender signs. [Template.Scheme] turns the
@@ -600,13 +601,10 @@ func (a *address) write(r *core.Request, c *core.Content) bool {
 // of returns the public URL of r in two parts: base is configured, and rest
 // comes from the request.
 func (a *address) of(r *core.Request) (base, rest string, ok bool) {
-	target := r.URL
-	if i := strings.Index(target, "://"); i >= 0 && !strings.ContainsAny(target[:i], "/?") { // absolute form: a proxy may send it, and its host is not trusted
-		_, target = cutHost(target[i+3:])
-		// Without a path, it means the slash.
-		if target == "" || target[0] == '?' {
-			target = "/" + target
-		}
+	target := reqtarget.PathAndQuery(r.URL) // the host in a target is not trusted
+	// In the absolute form, no path means the slash.
+	if len(target) < len(r.URL) && (target == "" || target[0] == '?') {
+		target = "/" + target
 	}
 	// Anything but a path or a query would continue the host. HTTP/1 cannot carry the characters up
 	// to the space, but other protocols might.
@@ -627,12 +625,4 @@ func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	default:
 		return a.text, target, true
 	}
-}
-
-// cutHost splits what follows "://" in an address.
-func cutHost(text string) (host, target string) {
-	if i := strings.IndexAny(text, "/?"); i >= 0 {
-		return text[:i], text[i:]
-	}
-	return text, ""
 }

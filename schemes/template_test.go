@@ -144,7 +144,7 @@ func TestEveryNameMakesAScheme(t *testing.T) {
 			t.Errorf("%s without being asked for: %v", name, err)
 		}
 	}
-	if _, err := schemes.New("gitub", settings); err == nil || !strings.Contains(err.Error(), "did you mean github? there are ably, ") {
+	if _, err := schemes.New("gitub", settings); err == nil || !strings.Contains(err.Error(), "did you mean github? choose one of ably, ") {
 		t.Errorf("a name that is none: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/reqtarget"
 )
 
 // maxReply bounds the response body that is returned to the sender.
@@ -50,10 +51,7 @@ func newForwarder(to string, h hidden, clock func() time.Time) (*forwarder, erro
 // target returns the configured URL. If the URL lacks a path or a query, target
 // adds the path or query of the delivery.
 func (f *forwarder) target(delivered string) string {
-	path, query, asked := strings.Cut(delivered, "?")
-	if u, err := url.Parse(delivered); err == nil && u.IsAbs() { // the absolute form, which clients send to proxies
-		path = u.EscapedPath()
-	}
+	path, query, asked := strings.Cut(reqtarget.PathAndQuery(delivered), "?")
 	to := f.to.Scheme + "://" + f.to.Host
 	if f.to.EscapedPath() != "" {
 		path = f.to.EscapedPath()

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/reqtarget"
 )
 
 // The bounds of the headers.
@@ -215,8 +216,7 @@ func (r *Request) setURL(text string) error {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return errNoAddress
 	}
-	_, target, _ := strings.Cut(text, "://")
-	target = target[strings.IndexAny(target+"/", "/?"):]
+	target := reqtarget.PathAndQuery(text)
 	if !strings.HasPrefix(target, "/") {
 		target = "/" + target
 	}
