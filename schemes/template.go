@@ -307,7 +307,11 @@ func (t Template) build() (*templated, error) {
 			fail("Signature is in the query, which has no lists: leave out List")
 		}
 	}
-	for name, f := range map[string]Field{"Signature": t.Signature, "Timestamp": t.Timestamp, "Nonce": t.Nonce, "ID": t.ID, "Topic": t.Topic} {
+	for _, place := range []struct {
+		name string
+		Field
+	}{{"Signature", t.Signature}, {"Timestamp", t.Timestamp}, {"Nonce", t.Nonce}, {"ID", t.ID}, {"Topic", t.Topic}} {
+		name, f := place.name, &place.Field
 		if f.header != "" && !isHeaderName(f.header) {
 			fail("%s: %q is not a header name", name, f.header)
 		}

@@ -34,6 +34,31 @@ func TestASchemeOfOnesOwnPassesTheSuite(t *testing.T) {
 	whtest.TestScheme(t, whtest.Subject{Scheme: scheme, Secret: secret, Stranger: stranger, Sign: signAcme})
 }
 
+func TestTheMistakesInATemplateComeInAFixedOrder(t *testing.T) {
+	t.Parallel()
+	wrong := schemes.Template{
+		Name: "acme", Signature: schemes.Header("X-Sig"), Content: "{body}",
+		Timestamp: schemes.Entry("X-T", "t"), Nonce: schemes.Entry("X-N", "n"), ID: schemes.Entry("X-I", "i"), Topic: schemes.Entry("X-P", "p"),
+	}
+	_, first := wrong.Scheme()
+	if first == nil {
+		t.Fatal("a wrong template is accepted")
+	}
+	last := -1
+	for _, field := range []string{"Timestamp", "Nonce", "ID", "Topic"} { // the order of Template's fields
+		at := strings.Index(first.Error(), field+" is an entry of a list")
+		if at <= last {
+			t.Errorf("the mistake of %s is not after those of the fields before it:\n%v", field, first)
+		}
+		last = at
+	}
+	for range 100 {
+		if _, err := wrong.Scheme(); err.Error() != first.Error() {
+			t.Fatalf("one template has two errors:\n%v\n\n%v", first, err)
+		}
+	}
+}
+
 func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
