@@ -93,7 +93,6 @@ func TestASignedAddressThatArrivesRewrittenIsNamed(t *testing.T) {
 	for name, s := range map[string]func(url string) core.Scheme{"square": schemes.Square, "hubspot": schemes.HubSpot} {
 		for what, c := range map[string][2]string{
 			"nginx decodes the path":                  {"/hook/%7Euser/events", "/hook/~user/events"},
-			"nginx decodes a slash":                   {"/hook/a%2Fb", "/hook/a/b"},
 			"nginx decodes a tilde and a slash":       {"/hook/%7Euser/a%2Fb", "/hook/~user/a/b"},
 			"Apache writes hexadecimal in upper case": {"/hook/%c3%bc", "/hook/%C3%BC"},
 			"slashes are merged":                      {"/hook//events", "/hook/events"},
@@ -101,6 +100,11 @@ func TestASignedAddressThatArrivesRewrittenIsNamed(t *testing.T) {
 		} {
 			all[name+": "+what] = told{at(s(origin), name, origin+c[0], c[1]), "url (proven): ", nil}
 		}
+		slash := "/hook/a/b" // as nginx decodes it
+		if name == "hubspot" {
+			slash = "/hook/a%2Fb" // as it is on the wire; the sender decodes it before it signs
+		}
+		all[name+": one side decodes a slash"] = told{at(s(origin), name, origin+"/hook/a%2Fb", slash), "url (proven): ", nil}
 		all[name+": a prefix is stripped"] = told{at(s(origin), name, origin+"/api/v2/hook", "/hook"), "url (seen): " + name + " signs the URL", []string{`"/hook"`}}
 		all[name+": a query is dropped"] = told{at(s(origin), name, origin+"/hook?tenant=acme", "/hook"), "url (seen): " + name + " signs the URL", []string{`"/hook"`}}
 		all[name+": the query is taken from the request"] = told{

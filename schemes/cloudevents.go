@@ -31,6 +31,9 @@ type cloudEvents struct {
 // Facts implements [core.Describer].
 func (c cloudEvents) Facts() core.Facts {
 	f := core.FactsOf(c.Scheme)
+	if at := f.At; at != nil {
+		f.At = func(url string) core.Scheme { return CloudEvents(at(url), c.origins...) }
+	}
 	// The scheme may have a handshake of its own.
 	next := f.Handshake
 	f.Handshake = func(r *core.Request) *core.Answer {

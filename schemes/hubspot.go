@@ -23,9 +23,22 @@ func HubSpot(url string) core.Scheme {
 	if has {
 		path += "?" + query
 	}
-	return fromSettings(Template{
+	s, err := Template{
 		Name: "hubspot", Signature: Header("X-HubSpot-Signature-v3"), Encoding: core.Base64,
 		Timestamp: Header("X-HubSpot-Request-Timestamp"), Unit: Milliseconds, Stamping: core.StampedEachAttempt,
 		Content: "{method}{url}{body}{timestamp}", URL: path,
-	})
+	}.build()
+	if err != nil {
+		return unusable{"hubspot", err}
+	}
+	return hubSpot{s}
+}
+
+type hubSpot struct{ *templated }
+
+// Facts implements [core.Describer].
+func (s hubSpot) Facts() core.Facts {
+	f := s.facts(s, nil)
+	f.At = HubSpot
+	return f
 }

@@ -21,6 +21,9 @@ func Stripe() core.Scheme {
 
 type stripe struct{ *templated }
 
+// Facts implements [core.Describer].
+func (s stripe) Facts() core.Facts { return s.facts(s, nil) }
+
 func (s stripe) ReadBody(r *core.Request, a *core.Attempt) error {
 	err := s.templated.ReadBody(r, a)
 	// Every test event has this id, so the second test event would count as a redelivery.
