@@ -42,6 +42,13 @@ type Facts struct {
 	// PublicKeys says that keys are, or may be, public keys of the sender.
 	// Otherwise keys are shared secrets.
 	PublicKeys bool
+	// KeyText returns the text that ParseKey takes for a public key of a JSON
+	// Web Key Set. It returns false if the scheme cannot use the key. text is
+	// the base64-encoded key: 32 bytes for Ed25519, the SPKI DER for others.
+	// alg is the key's algorithm, such as "ES256" or "EdDSA". For an RSA key,
+	// alg is empty if the set does not say it. id is the key's id, which may be
+	// empty. If KeyText is nil, ParseKey takes text itself and accepts any alg.
+	KeyText func(text, alg, id string) (string, bool)
 	// Fetches says that a key's Verify method may do I/O, to fetch a
 	// certificate or a public key. In that case package explain never calls
 	// that method. Apart from Challenge, nothing else in a scheme does I/O.

@@ -50,6 +50,7 @@ func (StandardWebhooks) Stamping() Stamping { return StampedEachAttempt }
 func (StandardWebhooks) Facts() Facts {
 	return Facts{
 		PublicKeys: true, // whpk_ keys, besides whsec_ secrets
+		KeyText:    func(text, alg, _ string) (string, bool) { return "whpk_" + text, alg == "EdDSA" },
 		Headers:    [][]string{slices.Clone(standardFamily[:]), slices.Clone(svixFamily[:])},
 		Sign: func(r *Request, id string, at time.Time, secrets ...string) error {
 			signer, err := NewSigner(secrets...)

@@ -201,7 +201,10 @@ func (s *bodyJWT) Facts() core.Facts {
 			return t.orUnusable()
 		}
 	}
-	if !f.PublicKeys && !s.t.Token.none() {
+	switch {
+	case f.PublicKeys:
+		f.KeyText = s.t.Algorithm.is().keyText
+	case !s.t.Token.none():
 		f.Sign = s.sign
 	}
 	return f

@@ -98,6 +98,11 @@ func (a Algorithm) is() *algorithm {
 	return a.of
 }
 
+// keyText is [core.Facts].KeyText.
+func (a *algorithm) keyText(text, alg, _ string) (string, bool) {
+	return text, alg == "" || alg == a.jwt
+}
+
 // key returns a key of this algorithm. If inside is true, the secret is the
 // last part of the signed text.
 func (a *algorithm) key(label string, raw []byte, enc core.Encoding, inside bool) (core.VerifyKey, error) {

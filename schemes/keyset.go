@@ -46,8 +46,9 @@ type KeySetOptions struct {
 // Each key in the set counts as if you had configured its text. So the key and
 // the scheme determine the algorithm, and a public key is never used as a
 // shared secret. KeySet skips keys that do not fit the scheme. A custom scheme
-// must parse the base64 text of a key as a public key. For HTTPSignatures, an
-// RSA key in the set must state its algorithm, RS256 or PS512.
+// must parse the base64 text of a key as a public key, or have KeyText in its
+// [core.Facts]. For HTTPSignatures, an RSA key in the set must state its
+// algorithm, RS256 or PS512.
 //
 // A message may name its key with the kid of a JWT or the keyid of RFC 9421.
 // Then only that key verifies the message. Otherwise every key is tried. A
@@ -262,8 +263,9 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 		return nil, err
 	}
 	var keys jwks
+	keyText := core.FactsOf(scheme).KeyText
 	for _, k := range all {
-		text, ok := k.text(scheme)
+		text, ok := k.text(keyText)
 		if !ok {
 			continue
 		}
@@ -282,9 +284,10 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 	return keys, nil
 }
 
-// text returns the key as the text that a user would configure for scheme. The
-// text is always that of a public key, for an algorithm that fits its type.
-func (k jwk) text(scheme core.Scheme) (string, bool) {
+// text returns the key as the text that a user would configure. keyText is that
+// of [core.Facts]. The text is always that of a public key, for an algorithm
+// that fits its type.
+func (k jwk) text(keyText func(text, alg, id string) (string, bool)) (string, bool) {
 	public, err := k.public()
 	if err != nil {
 		return "", false
@@ -297,30 +300,32 @@ func (k jwk) text(scheme core.Scheme) (string, bool) {
 		}
 	}
 	text := base64.StdEncoding.EncodeToString(raw)
-	switch s := scheme.(type) {
-	case core.StandardWebhooks:
-		return "whpk_" + text, isEd25519
-	case *httpSignatures:
-		alg := map[string]string{"Ed25519": "ed25519", "P-256": "ecdsa-p256-sha256", "P-384": "ecdsa-p384-sha384"}[k.Crv]
-		if k.Kty == "RSA" {
-			alg = map[string]string{"RS256": "rsa-v1_5-sha256", "PS512": "rsa-pss-sha512"}[k.Alg]
-		}
-		// If a key's text has an id, the key verifies only signatures that name it.
-		if k.Kid != "" {
-			return k.Kid + "@" + alg + ":" + text, alg != ""
-		}
-		return alg + ":" + text, alg != ""
-	case *bodyJWT:
-		return text, k.signs(s.alg)
-	case *templated:
-		return text, k.signs(s.t.Algorithm.is().jwt)
-	default:
+	if keyText == nil {
 		return text, true
+	}
+	return keyText(text, k.algorithm(), k.Kid)
+}
+
+// algorithm returns the key's algorithm as in JWTs. The curve determines it. An
+// RSA key fits several algorithms, and may state one.
+func (k jwk) algorithm() string {
+	switch k.Crv {
+	case "Ed25519":
+		return "EdDSA"
+	case "P-256":
+		return "ES256"
+	case "P-384":
+		return "ES384"
+	case "P-521":
+		return "ES512"
+	default:
+		return k.Alg
 	}
 }
 
-// signs reports whether the set allows the key for this JWT algorithm.
-func (k jwk) signs(alg string) bool {
+// signs reports whether the set allows the key for that algorithm.
+func (k jwk) signs() bool {
+	alg := k.algorithm()
 	return k.Alg == "" || k.Alg == alg || k.Alg == "Ed25519" && alg == "EdDSA"
 }
 
@@ -339,11 +344,11 @@ func (k jwk) public() (any, error) {
 	}
 	switch k.Kty + " " + k.Crv {
 	case "OKP Ed25519":
-		if raw := part(k.X, 0); len(raw) == ed25519.PublicKeySize && k.signs("EdDSA") {
+		if raw := part(k.X, 0); len(raw) == ed25519.PublicKeySize && k.signs() {
 			return ed25519.PublicKey(raw), nil
 		}
 	case "EC P-256", "EC P-384", "EC P-521":
-		if !k.signs(map[string]string{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}[k.Crv]) {
+		if !k.signs() {
 			break
 		}
 		curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[k.Crv]

@@ -162,6 +162,12 @@ func TestAKeySetServesEachKindOfScheme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rsaTemplate, err := schemes.Template{
+		Name: "acme", Signature: schemes.Header("X-Signature"), Algorithm: schemes.RSASHA256, Secret: schemes.Base64Text, Encoding: core.Base64, Content: "{body}",
+	}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
 	signed := func(alg string, sign msgSign, params string) (core.Scheme, *core.Request) {
 		s := webhook(sign)
 		s.params = params + `;alg="` + alg + `"`
@@ -195,19 +201,30 @@ func TestAKeySetServesEachKindOfScheme(t *testing.T) {
 		key    map[string]any
 		wrong  map[string]any // must not fit
 	}{
-		"RS256":           {jwt(schemes.RSASHA256), token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), nil), map[string]any{"alg": "RS512"}},
-		"RS512":           {jwt(schemes.RSASHA512), token("RS512", k.rsa, "r", crypto.SHA512), published("r", k.rsa.Public(), nil), map[string]any{"use": "enc"}},
-		"ES256":           {jwt(schemes.ECDSAP256), token("ES256", k.ecdsa, "e", crypto.SHA256), published("e", k.ecdsa.Public(), nil), map[string]any{"alg": "ECDH-ES"}},
-		"EdDSA":           {jwt(schemes.Ed25519), token("EdDSA", k.ed, "d", 0), published("d", k.ed.Public(), map[string]any{"alg": "Ed25519"}), map[string]any{"crv": "X25519"}},
-		"no kid":          {jwt(schemes.ECDSAP256), token("ES256", k.ecdsa, "", crypto.SHA256), published("e", k.ecdsa.Public(), nil), map[string]any{"key_ops": []string{"deriveKey"}}},
-		"a template":      {template, request("{}", "X-Signature", k.ecdsa.signature(crypto.SHA256, "{}")), published("e", k.ecdsa.Public(), nil), map[string]any{"alg": "RS256"}},
-		"RFC 9421":        {edScheme, edRequest, published("a@b:c", k.ed.Public(), nil), map[string]any{"kid": "a@b:d"}},
-		"RFC 9421, RSA":   {rsaScheme, rsaRequest, published("r", k.rsa.Public(), map[string]any{"alg": "RS256"}), map[string]any{"alg": nil}},
-		"v1a":             {core.StandardWebhooks{}, v1a, published("", k.ed.Public(), nil), map[string]any{"kty": "oct", "k": "AA"}},
-		"a detached JWS":  {schemes.TrueLayer(public), tl, published("p", p521.Public(), nil), map[string]any{"alg": "ES256"}},
-		"the older alg":   {jwt(schemes.Ed25519), token("EdDSA", k.ed, "d", 0), published("d", k.ed.Public(), map[string]any{"alg": "EdDSA"}), map[string]any{"alg": "HS256"}},
-		"a wrapped one":   {wrapped{jwt(schemes.RSASHA256)}, token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), map[string]any{"use": nil}), map[string]any{"alg": "RSA-OAEP"}},
-		"among many keys": {jwt(schemes.RSASHA256), token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), nil), map[string]any{"n": "AQAB"}},
+		"RS256":          {jwt(schemes.RSASHA256), token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), nil), map[string]any{"alg": "RS512"}},
+		"RS512":          {jwt(schemes.RSASHA512), token("RS512", k.rsa, "r", crypto.SHA512), published("r", k.rsa.Public(), nil), map[string]any{"use": "enc"}},
+		"ES256":          {jwt(schemes.ECDSAP256), token("ES256", k.ecdsa, "e", crypto.SHA256), published("e", k.ecdsa.Public(), nil), map[string]any{"alg": "ECDH-ES"}},
+		"EdDSA":          {jwt(schemes.Ed25519), token("EdDSA", k.ed, "d", 0), published("d", k.ed.Public(), map[string]any{"alg": "Ed25519"}), map[string]any{"crv": "X25519"}},
+		"no kid":         {jwt(schemes.ECDSAP256), token("ES256", k.ecdsa, "", crypto.SHA256), published("e", k.ecdsa.Public(), nil), map[string]any{"key_ops": []string{"deriveKey"}}},
+		"a template":     {template, request("{}", "X-Signature", k.ecdsa.signature(crypto.SHA256, "{}")), published("e", k.ecdsa.Public(), nil), map[string]any{"alg": "RS256"}},
+		"RFC 9421":       {edScheme, edRequest, published("a@b:c", k.ed.Public(), nil), map[string]any{"kid": "a@b:d"}},
+		"RFC 9421, RSA":  {rsaScheme, rsaRequest, published("r", k.rsa.Public(), map[string]any{"alg": "RS256"}), map[string]any{"alg": nil}},
+		"v1a":            {core.StandardWebhooks{}, v1a, published("", k.ed.Public(), nil), map[string]any{"kty": "oct", "k": "AA"}},
+		"a detached JWS": {schemes.TrueLayer(public), tl, published("p", p521.Public(), nil), map[string]any{"alg": "ES256"}},
+		"the older alg":  {jwt(schemes.Ed25519), token("EdDSA", k.ed, "d", 0), published("d", k.ed.Public(), map[string]any{"alg": "EdDSA"}), map[string]any{"alg": "HS256"}},
+		"a wrapped one":  {wrapped{jwt(schemes.RSASHA256)}, token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), map[string]any{"use": nil}), map[string]any{"alg": "RSA-OAEP"}},
+		"a wrapped JWT":  {wrapped{jwt(schemes.RSASHA256)}, token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), nil), map[string]any{"alg": "RS512"}},
+		"a wrapped template": {
+			wrapped{rsaTemplate},
+			request("{}", "X-Signature", k.rsa.signature(crypto.SHA256, "{}")),
+			published("r", k.rsa.Public(), map[string]any{"alg": "RS256"}),
+			map[string]any{"alg": "RS512"},
+		},
+		"a wrapped RFC 9421": {wrapped{rsaScheme}, rsaRequest, published("r", k.rsa.Public(), map[string]any{"alg": "RS256"}), map[string]any{"alg": nil}},
+		"a wrapped v1a":      {wrapped{core.StandardWebhooks{}}, v1a, published("", k.ed.Public(), nil), map[string]any{"kty": "oct", "k": "AA"}},
+		"an embedded v1a":    {patient{}, v1a, published("", k.ed.Public(), nil), map[string]any{"kty": "oct", "k": "AA"}},
+		"v1a of a sender":    {schemes.CloudEvents(core.StandardWebhooks{}, "a.example"), v1a, published("", k.ed.Public(), nil), map[string]any{"crv": "X25519"}},
+		"among many keys":    {jwt(schemes.RSASHA256), token("RS256", k.rsa, "r", crypto.SHA256), published("r", k.rsa.Public(), nil), map[string]any{"n": "AQAB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -240,6 +257,15 @@ func TestAKeySetServesEachKindOfScheme(t *testing.T) {
 type wrapped struct{ core.Scheme }
 
 func (w wrapped) Facts() core.Facts { return core.FactsOf(w.Scheme) }
+
+// patient is a scheme of a program that changes one fact of Standard Webhooks.
+type patient struct{ core.StandardWebhooks }
+
+func (p patient) Facts() core.Facts {
+	f := p.StandardWebhooks.Facts()
+	f.Past = time.Hour
+	return f
+}
 
 func TestAKeySetKeepsTheContractOfSchemes(t *testing.T) {
 	t.Parallel()

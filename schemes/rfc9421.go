@@ -167,7 +167,7 @@ func (*httpSignatures) Stamping() core.Stamping { return core.StampedEachAttempt
 // Facts implements [core.Describer].
 func (s *httpSignatures) Facts() core.Facts {
 	return core.Facts{
-		PublicKeys: true, Headers: [][]string{{"Signature-Input", "Signature", "Content-Digest"}},
+		PublicKeys: true, KeyText: httpKeyText, Headers: [][]string{{"Signature-Input", "Signature", "Content-Digest"}},
 		URL: s.address.text, At: func(url string) core.Scheme {
 			p := s.profile
 			p.URL = url
@@ -616,6 +616,18 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 		return nil, err
 	}
 	return k, nil
+}
+
+// httpKeyText is [core.Facts].KeyText.
+func httpKeyText(text, alg, id string) (string, bool) {
+	name, ok := map[string]string{
+		"EdDSA": "ed25519", "ES256": "ecdsa-p256-sha256", "ES384": "ecdsa-p384-sha384", "RS256": "rsa-v1_5-sha256", "PS512": "rsa-pss-sha512",
+	}[alg]
+	// If a key's text has an id, the key verifies only signatures that name it.
+	if id != "" {
+		name = id + "@" + name
+	}
+	return name + ":" + text, ok
 }
 
 // algorithmOf returns the algorithm of a key whose text names none. It accepts

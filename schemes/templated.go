@@ -82,7 +82,9 @@ func (s *templated) facts(outer core.Scheme, prepare func(*signing)) core.Facts 
 			return fromSettings(t)
 		}
 	}
-	if !f.PublicKeys {
+	if f.PublicKeys {
+		f.KeyText = s.t.Algorithm.is().keyText
+	} else {
 		f.Sign = func(r *core.Request, id string, at time.Time, secrets ...string) error {
 			return (&signing{templated: s, scheme: outer, r: r}).sign(prepare, id, at, secrets)
 		}

@@ -44,7 +44,7 @@ func checkFacts(a *audit) {
 
 // data returns a text of the facts that can be compared.
 func data(f core.Facts) string {
-	f.At, f.Sign, f.Challenge, f.Handshake, f.AwaitsHandshake, f.AnswerHandshake = nil, nil, nil, nil, nil, nil
+	f.KeyText, f.At, f.Sign, f.Challenge, f.Handshake, f.AwaitsHandshake, f.AnswerHandshake = nil, nil, nil, nil, nil, nil, nil
 	return fmt.Sprint(f)
 }
 
