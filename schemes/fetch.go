@@ -121,6 +121,16 @@ func get(ctx context.Context, client *http.Client, address string) (fetched, err
 	return f, err
 }
 
+// getOK is get for a URL where something must be. Any status except 200 is an
+// error.
+func getOK(ctx context.Context, client *http.Client, address string) (fetched, error) {
+	f, err := get(ctx, client, address)
+	if err == nil && f.status != http.StatusOK {
+		err = fmt.Errorf("status %d", f.status)
+	}
+	return f, err
+}
+
 // fetches limits how many fetches per minute unauthenticated requests can
 // cause. Each source, a key as configured, has its own budget. So an attack on
 // one source does not affect another. A URL whose key has verified a message is
@@ -550,10 +560,7 @@ func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x50
 		if _, err := netip.ParseAddr(u.Hostname()); err == nil {
 			continue
 		}
-		f, err := get(ctx, c.client, address)
-		if err == nil && f.status != http.StatusOK {
-			err = fmt.Errorf("status %d", f.status)
-		}
+		f, err := getOK(ctx, c.client, address)
 		if err != nil {
 			return nil, fmt.Errorf("fetching the issuer of the sender's certificate from %.200q: %w", address, err)
 		}

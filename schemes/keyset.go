@@ -208,10 +208,7 @@ func (s jwks) verify(ctx context.Context, a *core.Attempt) (bool, error) {
 
 func (k *remoteKeys) load(ctx context.Context) (jwks, time.Time, error) {
 	shown, _, _ := strings.Cut(k.address, "?") // the query may contain a token, so errors omit it
-	f, err := get(ctx, k.scheme.client, k.address)
-	if err == nil && f.status != http.StatusOK {
-		err = fmt.Errorf("status %d", f.status)
-	}
+	f, err := getOK(ctx, k.scheme.client, k.address)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("fetching the key set at %s: %w", shown, err)
 	}

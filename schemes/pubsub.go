@@ -157,10 +157,7 @@ func (p *pubsub) key(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 }
 
 func (p *pubsub) fetch(ctx context.Context) (googleSet, time.Time, error) {
-	f, err := get(ctx, p.client, googleKeys)
-	if err == nil && f.status != http.StatusOK {
-		err = fmt.Errorf("status %d", f.status)
-	}
+	f, err := getOK(ctx, p.client, googleKeys)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("fetching Google's keys: %w", err)
 	}

@@ -5,10 +5,10 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -311,17 +311,13 @@ func (s *sns) confirm(ctx context.Context, r *core.Request, _ *core.Message, key
 	_, err = s.confirmed.get(ctx, address, loading[struct{}]{
 		spend: func() error { return s.confirms.spend(k.topic, address) },
 		load: func(ctx context.Context) (struct{}, time.Time, error) {
-			f, err := get(ctx, s.client, address)
-			if err == nil && f.status != http.StatusOK {
-				err = fmt.Errorf("status %d", f.status)
-			}
+			_, err := getOK(ctx, s.client, address)
 			return struct{}{}, s.confirmed.now().Add(maxFresh), err
 		},
 	})
 	if err != nil {
 		answer := refused(http.StatusServiceUnavailable)
-		// The cache keeps the failure for this long.
-		answer.Header.Set("Retry-After", "5")
+		answer.Header.Set("Retry-After", strconv.Itoa(int(keepFailure/time.Second))) // the cache keeps the failure for this long
 		return answer
 	}
 	return plain("confirmed")

@@ -258,10 +258,10 @@ func (t twilio) prepare(s *signing) {
 		s.templated = t.under[name]
 	}
 	path, query, _ := strings.Cut(r.URL, "?")
-	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return pair == "" || strings.HasPrefix(pair, "bodySHA256=") })
+	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return pair == "" || strings.HasPrefix(pair, bodySHA256) })
 	if len(r.Body) > 0 && !isForm(r) {
 		sum := sha256.Sum256(r.Body)
-		r.URL = path + "?" + strings.Join(append(pairs, "bodySHA256="+hex.EncodeToString(sum[:])), "&")
+		r.URL = path + "?" + strings.Join(append(pairs, bodySHA256+hex.EncodeToString(sum[:])), "&")
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/hookonce/hookonce/core"
 )
 
 func sendCommand() command {
@@ -196,7 +198,7 @@ func (s *signer) attempt(ctx context.Context, through *http.Transport, timeout t
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	a.Status = resp.StatusCode
 	a.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), clock())
-	a.redelivery = resp.Header.Get("Webhook-Redelivery") == "acknowledged"
+	a.redelivery = resp.Header.Get(core.RedeliveryHeader) == "acknowledged"
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxShown+1)) // the part that arrived
 	a.Answer, a.Body = class(body), s.hidden.body(body)
 	if a.Status >= 300 && a.Status <= 399 {
