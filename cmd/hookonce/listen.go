@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/explain"
 	"github.com/hookonce/hookonce/internal/inspect"
+	"github.com/hookonce/hookonce/internal/loopback"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
 
@@ -183,18 +185,15 @@ func (s *server) until(ctx context.Context, ln net.Listener) error {
 
 // listen refuses addresses that other machines can reach.
 func (l *listening) listen(ctx context.Context) (net.Listener, error) {
-	host, port, err := net.SplitHostPort(l.addr)
-	if err != nil {
+	ln, err := loopback.Listen(ctx, l.addr, l.anywhere)
+	switch {
+	case errors.Is(err, loopback.ErrNoAddress):
 		return nil, usageError("--addr: expected an address and a port, such as 127.0.0.1:8080")
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !l.anywhere {
+	case errors.Is(err, loopback.ErrNotLoopback):
 		return nil, usageError("--addr is not a loopback address, so other machines could reach it: use 127.0.0.1, or add --dangerously-beyond-loopback")
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+	case errors.Is(err, loopback.ErrPort):
 		return nil, usageError("--addr: the port is not a number from 0 to 65535")
-	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
-	if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("--addr: %w", err)
 	}
 	return ln, nil

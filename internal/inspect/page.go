@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/loopback"
 )
 
 // The bounds of the kept deliveries. The oldest deliveries are dropped first.
@@ -70,26 +71,11 @@ var ErrNotLoopback = errors.New("the inspector is for loopback only: use 127.0.0
 
 // Listen listens on a loopback address and refuses any other.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
+	ln, err := loopback.Listen(ctx, addr, false)
+	if errors.Is(err, loopback.ErrNoAddress) || errors.Is(err, loopback.ErrNotLoopback) || errors.Is(err, loopback.ErrPort) {
 		return nil, ErrNotLoopback
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, ErrNotLoopback
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return nil, ErrNotLoopback
-	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	// A name may resolve to any address.
-	if tcp, ok := ln.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
-		_ = ln.Close()
-		return nil, ErrNotLoopback
-	}
-	return ln, nil
+	return ln, err
 }
 
 // New returns a page to be served on ln, which must come from [Listen].
