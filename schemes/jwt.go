@@ -1,210 +1,464 @@
 package schemes
 
 import (
-	"bytes"
+	"cmp"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"strconv"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hookonce/hookonce/core"
 )
 
-// object is a JSON object in which no two names are equal, even if case is
-// ignored. So a parser that ignores case, such as encoding/json, finds the same
-// values as we do.
-type object map[string]json.RawMessage
+// JWT describes a sender whose signature is a JSON Web Token. [JWT.Scheme]
+// turns the description into a [core.Scheme]. The token holds the SHA-256 of
+// the body, is the body, or is Detached from it. Describe other senders with a
+// [Template].
+//
+//	schemes.JWT{
+//		Name:  "acme",
+//		Token: schemes.Header("Authorization"), Prefix: "Bearer ",
+//		BodyHash: "payload_hash",
+//		Time:     "iat", Stamping: core.StampedEachAttempt,
+//		ID: schemes.JSON("event", "id"),
+//	}.Scheme()
+//
+// The token states its signature algorithm, and only the configured algorithm
+// is accepted. A token with an exp claim is rejected after that time.
+//
+// A key that also signs other tokens is dangerous if the body is the token, or
+// if the token is Detached. For example, an identity provider signs access
+// tokens with the same key set, and anyone who has an access token could send
+// it as a message. Require something that only a message has: an Issuer of its
+// own, an IDClaim or, with Detached, an ID. [core.Verifier.Verify] alone does
+// not require the ID. If a message has none of these, check the event type in
+// the handler. A BodyHash claim that no other token has is sufficient
+// protection.
+type JWT struct {
+	// Name is as in [Template].
+	Name string
+	// Token is the header that holds the token, and Prefix is the text before
+	// the token. If Token is the zero Field, the body is the token, and may
+	// have up to 256 KiB. The handler gets such a body unchanged.
+	Token  Field
+	Prefix string
+	// Detached says that the token has nothing between its two dots. The sender
+	// signs the token as if the base64url-encoded body were there (RFC 7515,
+	// appendix F). Such a token has no claims.
+	Detached bool
+	// Algorithm signs the token. HMACSHA256 stands for HS256, HMACSHA512 for
+	// HS512, RSASHA256 for RS256, RSASHA512 for RS512, ECDSAP256 for ES256 and
+	// Ed25519 for EdDSA.
+	Algorithm Algorithm
+	// Secret says how the text of a secret becomes a key.
+	Secret SecretText
+	// BodyHash is the claim with the hash of the body, for a token that does
+	// not contain the body. Encoding is the encoding of the hash. Default:
+	// [core.Hex]. With [core.Base64URL], padding is ignored.
+	BodyHash string
+	Encoding core.Encoding
+	// URLHash is the claim with the hash of the endpoint's public URL, if the
+	// sender has such a claim. URL is as in [Template].
+	URLHash string
+	URL     string
+	// Issuer is the required value of the iss claim. If Issuer is empty, any
+	// issuer is accepted. Issuer distinguishes messages from other tokens of
+	// the same key only if those tokens have another issuer.
+	Issuer string
+	// Time is the claim with the timestamp, iat or nbf. Stamping says what that
+	// timestamp means.
+	Time     string
+	Stamping core.Stamping
+	// ID is the place of the message id in the body. If a claim holds the id
+	// instead, IDClaim is that claim. The id is the same for all attempts. If a
+	// message has no id, the token without its signature identifies it. A
+	// Detached token identifies it together with the body.
+	ID         Field
+	IDOptional bool
+	IDClaim    string
+	// Indistinct is as in [Template].
+	Indistinct bool
+}
 
-// maxMembers limits the work of parseObject, which compares each name with all
-// earlier names.
-const maxMembers = 64
-
-func parseObject(text []byte) (object, error) {
-	bad := errors.New("not a JSON object")
-	d := json.NewDecoder(bytes.NewReader(text))
-	// Invalid UTF-8 is rejected, because the decoder would replace it, and other parsers might not.
-	if open, err := d.Token(); err != nil || open != json.Delim('{') || !utf8.Valid(text) {
-		return nil, bad
+// Scheme checks the description and returns a scheme. The error lists every
+// mistake.
+func (t JWT) Scheme() (core.Scheme, error) {
+	s, err := t.build()
+	if err != nil {
+		return nil, err
 	}
-	o := object{}
-	for d.More() {
-		token, err := d.Token()
-		name, ok := token.(string)
-		if err != nil || !ok {
-			return nil, bad
+	return s, nil
+}
+
+// orUnusable is Scheme for a description that contains an application's values.
+// [core.New] reports mistakes in them, so constructors need no error result.
+func (t JWT) orUnusable() core.Scheme {
+	s, err := t.build()
+	if err != nil {
+		return unusable{t.Name, err}
+	}
+	return s
+}
+
+func mustJWT(t JWT) *bodyJWT {
+	s, err := t.build()
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func (t JWT) build() (*bodyJWT, error) {
+	// Collect all mistakes, so the program reports them all at once.
+	s := &bodyJWT{t: t, alg: t.Algorithm.is().jwt}
+	s.t.Encoding = cmp.Or(t.Encoding, core.Hex)
+	var mistakes []error
+	fail := func(text string) { mistakes = append(mistakes, errors.New(text)) }
+	stamped := t.Stamping == core.StampedOnce || t.Stamping == core.StampedEachAttempt
+	switch {
+	case s.alg == "":
+		fail("Algorithm is not one that signs a JWT")
+	case t.Algorithm.is().public != nil && t.Secret != Base64Text:
+		fail("the secret is a public key in base64: set Secret to Base64Text")
+	}
+	switch {
+	case t.Token.none() && (t.Prefix != "" || t.Detached || t.BodyHash != "" || !t.ID.none()):
+		fail("without a Token the body is the token: leave out Prefix, Detached, BodyHash and ID")
+	case t.Token.none():
+	case !t.Token.whole():
+		fail("Token must be a Header")
+	case t.Detached && (t.BodyHash != "" || t.URLHash != "" || t.Issuer != "" || t.Time != "" || t.IDClaim != ""):
+		fail("a Detached token has no claims: leave out BodyHash, URLHash, Issuer, Time and IDClaim")
+	case t.BodyHash == "" && !t.Detached:
+		fail("BodyHash is missing: name its claim, because a token that does not sign the body is valid for any body")
+	}
+	if s.t.Encoding > core.Base64URL || t.Secret > Base64Text {
+		fail("Encoding or Secret is not one of the constants")
+	}
+	switch {
+	case t.Stamping == core.NotIdentified:
+		fail("Stamping must not be NotIdentified: signed bytes always identify themselves")
+	case stamped != (t.Time == "iat" || t.Time == "nbf"):
+		fail("Time and Stamping belong together: set Time to iat or nbf, and Stamping to say whether each attempt has its own time")
+	}
+	switch {
+	case !t.ID.none() && !t.ID.inBody(), !t.ID.none() && t.IDClaim != "":
+		fail("ID must be a JSON field, and cannot be combined with IDClaim")
+	case t.IDOptional && t.ID.none():
+		fail("IDOptional needs an ID")
+	case t.Indistinct && (t.IDClaim != "" || !t.ID.none() && !t.IDOptional || t.Stamping == core.StampedEachAttempt):
+		fail("Indistinct must not be set: a signed ID or each attempt's own time distinguishes messages")
+	case (t.URLHash == "") != (t.URL == ""):
+		fail("set both URLHash and URL or neither")
+	}
+	// Template already has the rules for names, headers and addresses. Reuse them.
+	same := Template{Name: t.Name, Signature: t.Token, Content: "{body}"}
+	if t.Token.none() {
+		same.Signature, same.bodyless = JSON("token"), true // there is no signature beside the body that could sign itself
+	}
+	if t.URL != "" {
+		same.Content, same.URL = "{url}{body}", t.URL
+	}
+	base, err := same.build()
+	if err != nil {
+		mistakes = append(mistakes, err)
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, fmt.Errorf("schemes: JWT %q: %w", t.Name, err)
+	}
+	s.url = base.url
+	return s, nil
+}
+
+// bodyJWT implements [JWT].
+type bodyJWT struct {
+	t   JWT
+	alg string
+	url address
+}
+
+func (s *bodyJWT) Name() string            { return s.t.Name }
+func (s *bodyJWT) Stamping() core.Stamping { return s.t.Stamping }
+
+// Facts implements [core.Describer].
+func (s *bodyJWT) Facts() core.Facts {
+	f := core.Facts{
+		FreeText: s.t.Secret == Verbatim, PublicKeys: s.t.Algorithm.is().public != nil, IdentifiedBy: jsonPointer(s.t.ID.path),
+	}
+	if !s.t.Token.none() {
+		f.Headers = [][]string{{s.t.Token.header}}
+	}
+	if s.url.text != "" {
+		f.URL, f.At = s.url.text, func(url string) core.Scheme {
+			t := s.t
+			t.URL = url
+			return t.orUnusable()
 		}
-		// Compare without regard to case, since parsers differ in whether they ignore case.
-		for other := range o {
-			if strings.EqualFold(name, other) {
-				return nil, errors.New("a name appears twice in a JSON object: cannot tell which one counts")
+	}
+	switch {
+	case f.PublicKeys:
+		f.KeyText = s.t.Algorithm.is().keyText
+	case !s.t.Token.none():
+		f.Sign = s.sign
+	}
+	return f
+}
+
+// ParseKey implements [core.Scheme].
+func (s *bodyJWT) ParseKey(text string) (core.VerifyKey, error) {
+	raw, err := s.t.Secret.decode(text)
+	if err != nil {
+		return nil, err
+	}
+	// JWTs encode ECDSA signatures differently from other senders.
+	if key := s.t.Algorithm.is().inJWT; key != nil {
+		return key(s.alg, raw, core.Base64URL)
+	}
+	return s.t.Algorithm.is().key(s.alg, raw, core.Base64URL, false)
+}
+
+// ReadHeader implements [core.Scheme].
+func (s *bodyJWT) ReadHeader(r *core.Request, a *core.Attempt) error {
+	if s.t.Token.none() {
+		return nil
+	}
+	text, err := s.t.Token.inHeader(r.Header, "")
+	if err != nil {
+		return err
+	}
+	text, ok := strings.CutPrefix(text, s.t.Prefix)
+	if !ok {
+		return malformed(s.t.Token.header + " does not start with " + fmt.Sprintf("%q", s.t.Prefix))
+	}
+	var token jwt
+	if s.t.Detached {
+		token, _, err = parseDetached(text, s.alg)
+	} else if token, err = parseJWT(text, s.alg); err == nil {
+		err = s.readClaims(token.claims, a)
+	}
+	if err != nil {
+		return err
+	}
+	a.BodySigned = true
+	a.Signatures = append(a.Signatures, core.Signature{Label: s.alg, Text: token.signature})
+	a.State = &token
+	return nil
+}
+
+// readClaims stores the times and the id in a, and checks the issuer.
+func (s *bodyJWT) readClaims(claims object, a *core.Attempt) error {
+	if err := s.readTimes(claims, a); err != nil {
+		return err
+	}
+	if issuer, _ := claims.text("iss"); s.t.Issuer != "" && issuer != s.t.Issuer {
+		return malformed("the issuer of the JWT is not " + s.t.Issuer)
+	}
+	if name := s.t.IDClaim; name != "" {
+		id, ok := claims.text(name)
+		if !ok || !visible(id) {
+			return malformed("the JWT's claim " + fmt.Sprintf("%q", name) + " is not an id of 1 to 256 printable ASCII characters")
+		}
+		a.ID, a.IDSigned = id, true
+	}
+	return nil
+}
+
+// readTimes stores the timestamp and the expiry. If the token becomes valid
+// only after iat, nbf is the timestamp. So core rejects a token that is not
+// valid yet as one from the future.
+func (s *bodyJWT) readTimes(claims object, a *core.Attempt) error {
+	var at [3]time.Time
+	for i, name := range []string{"iat", "nbf", "exp"} {
+		if _, there := claims[name]; !there {
+			if name == s.t.Time {
+				return malformed("the JWT has no time in the claim \"" + name + "\"")
 			}
+			continue
 		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, bad
+		t, ok := claims.seconds(name)
+		if !ok {
+			return malformed("\"" + name + "\" in the JWT must be a whole number of seconds")
 		}
-		if o[name] = value; len(o) > maxMembers {
-			return nil, errors.New("a JSON object has more than " + strconv.Itoa(maxMembers) + " names")
+		at[i] = t
+	}
+	switch s.t.Time {
+	case "iat":
+		a.Timestamp = at[0]
+		if at[1].After(at[0]) {
+			a.Timestamp = at[1]
 		}
+	case "nbf":
+		a.Timestamp = at[1]
 	}
-	if _, err := d.Token(); err != nil || len(bytes.Trim(text[d.InputOffset():], " \t\r\n")) != 0 {
-		return nil, bad
-	}
-	return o, nil
+	a.Expires = at[2]
+	return nil
 }
 
-// text returns the string with this name, unescaped.
-func (o object) text(name string) (string, bool) {
-	raw, ok := o[name]
-	if !ok || raw[0] != '"' {
-		return "", false
+// ReadBody implements [core.Scheme].
+func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
+	if s.t.Token.none() {
+		return s.readWhole(r, a)
 	}
-	var s string
-	err := json.Unmarshal(raw, &s)
-	return s, err == nil
-}
-
-// misspells reports whether one of these names is present in another case.
-// Parsers that ignore case would find it, and others would not.
-func (o object) misspells(names []string) bool {
-	for name := range o {
-		for _, known := range names {
-			if name != known && strings.EqualFold(name, known) {
-				return true
-			}
-		}
+	token, ok := a.State.(*jwt)
+	if !ok {
+		return malformed("ReadBody was called without ReadHeader")
 	}
-	return false
-}
-
-// seconds returns the time with this name, in whole seconds since 1970.
-func (o object) seconds(name string) (time.Time, bool) {
-	n, ok := digits(string(o[name]))
-	return time.Unix(n, 0), ok
-}
-
-const (
-	maxJWT   = 8 << 10   // for a token in a header
-	maxLong  = 256 << 10 // for a token that is the body; its claims are parsed before it is verified
-	maxKeyID = 128
-)
-
-// jwt is a token in compact form. Nothing in it is verified yet.
-type jwt struct {
-	kid       string // id of the key; empty if the token names none
-	claims    object
-	signed    string // the header and the claims in their signed form
-	signature string
-}
-
-// KeyID returns the key's id: see [KeySet].
-func (t *jwt) KeyID() string { return t.kid }
-
-// namedJWT is parseJWT for a token that must name its key.
-func namedJWT(text, alg string) (jwt, error) {
-	token, err := parseJWT(text, alg)
-	if err == nil && token.kid == "" {
-		err = malformed("the JWT does not name its key")
+	if err := s.checkURL(r, token.claims); err != nil {
+		return err
 	}
-	return token, err
+	a.Content.WriteString(token.signed)
+	if s.t.Detached {
+		// RFC 7515: the signed text is the header, a dot and the base64url-encoded body.
+		a.Content.WriteString(".")
+		a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, r.Body))
+	} else if !s.holds(token.claims, s.t.BodyHash, r.Body) {
+		return noMatch("the body does not match the hash in the JWT: does something upstream change the body?")
+	}
+	switch id, ok := find(r.Body, s.t.ID.path); {
+	case s.t.IDClaim != "":
+		a.Stable = append(a.Stable, r.Body)
+	case s.t.ID.none():
+	case ok && visible(string(id)):
+		a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
+	case ok || !s.t.IDOptional:
+		a.Unidentified = malformed("the body has no id at " + strings.Join(s.t.ID.path, ".") + " of 1 to 256 printable ASCII characters")
+	}
+	a.Indistinct = s.t.Indistinct && !a.IDSigned
+	return nil
 }
 
-// parseJWT parses a token that must be signed with alg. A token states its own
-// algorithm, but the configuration decides, never the token.
-func parseJWT(text, alg string) (jwt, error) {
-	if len(text) > maxJWT {
-		return jwt{}, malformed("the JWT is longer than " + strconv.Itoa(maxJWT) + " bytes")
+// readWhole reads a body that is itself the token.
+func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
+	if len(r.Body) > maxLong {
+		return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the token in the body is longer than 256 KiB"}
 	}
-	return parseLongJWT(text, alg)
-}
-
-// parseLongJWT is parseJWT for a text whose length the caller has limited.
-func parseLongJWT(text, alg string) (jwt, error) {
-	// Four, not three, so that a token with an additional part is rejected.
-	parts := strings.SplitN(text, ".", 4)
-	if len(parts) != 3 || parts[2] == "" {
-		return jwt{}, malformed("this is not a signed JWT: it must have three parts")
-	}
-	_, kid, err := joseHeader(parts[0], alg)
+	token, err := parseLongJWT(string(r.Body), s.alg)
 	if err != nil {
-		return jwt{}, err
+		return err
 	}
-	claims, err := jwtPart(parts[1])
-	if err != nil {
-		return jwt{}, malformed("the claims of the JWT: " + err.Error())
+	if err := s.readClaims(token.claims, a); err != nil {
+		return err
 	}
-	// The signature covers the encoded text, so keep that and not the decoded parts.
-	return jwt{kid: kid, claims: claims, signed: text[:len(parts[0])+1+len(parts[1])], signature: parts[2]}, nil
+	if err := s.checkURL(r, token.claims); err != nil {
+		return err
+	}
+	a.BodySigned = !s.t.Algorithm.is().malleable // an ECDSA signature is part of the body and can be rewritten without the private key
+	a.Signatures = append(a.Signatures, core.Signature{Label: s.alg, Text: token.signature})
+	a.State = &token
+	a.Content.WriteString(token.signed)
+	if a.IDSigned {
+		// A retry has new time claims, so attempts are compared without those.
+		a.Stable = append(a.Stable, untimed(token.claims))
+	}
+	a.Indistinct = s.t.Indistinct && !a.IDSigned
+	return nil
 }
 
-// parseDetached parses a token with an empty second part. It also returns the
-// decoded first part.
-func parseDetached(text, alg string) (token jwt, header object, err error) {
-	if len(text) > maxJWT {
-		return jwt{}, nil, malformed("the JWS is longer than " + strconv.Itoa(maxJWT) + " bytes")
-	}
-	first, signature, ok := strings.Cut(text, "..")
-	if !ok || signature == "" || strings.Contains(first+signature, ".") {
-		return jwt{}, nil, malformed("this is not a detached JWS: it must have a header, two dots and a signature")
-	}
-	header, kid, err := joseHeader(first, alg)
-	return jwt{kid: kid, signed: first, signature: signature}, header, err
-}
-
-// joseHeader decodes the first part of a token, checks its algorithm and
-// returns its kid.
-func joseHeader(text, alg string) (header object, kid string, err error) {
-	fail := func(text string) (object, string, error) { return nil, "", malformed(text) }
-	header, err = jwtPart(text)
-	if err != nil {
-		return fail("the header of the JWT: " + err.Error())
-	}
-	// Never let the token choose: with "none", or with an HMAC under the public key, anyone could
-	// sign.
-	if got, ok := header.text("alg"); !ok || got != alg {
-		return fail("the JWT is not signed with " + alg + ", and nothing else is accepted")
-	}
-	for name := range header {
-		switch {
-		case name == "alg" || name == "kid":
-		case strings.EqualFold(name, "alg"), strings.EqualFold(name, "kid"):
-			return fail("the header of the JWT has \"alg\" or \"kid\" in the wrong case")
-		// RFC 7515: a recipient that does not understand a critical extension must reject the
-		// token.
-		case strings.EqualFold(name, "crit"):
-			return fail("the JWT requires an extension in \"crit\", but no extensions are supported")
+// untimed returns the claims that are equal in all attempts of a message: all
+// except the times. A length precedes each value, so two different sets of
+// claims never yield the same text.
+func untimed(claims object) []byte {
+	var text []byte
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		// These differ between attempts.
+		if name != "iat" && name != "nbf" && name != "exp" {
+			text = fmt.Appendf(text, "%q:%d:%s", name, len(claims[name]), claims[name])
 		}
 	}
-	kid, ok := header.text("kid")
-	if _, there := header["kid"]; there && (!ok || len(kid) > maxKeyID || !visible(kid)) {
-		return fail("the key id (\"kid\") of the JWT is not a short printable ASCII text")
-	}
-	return header, kid, nil
+	return text
 }
 
-func jwtPart(text string) (object, error) {
-	if strings.ContainsAny(text, "\r\n") { // the decoder skips line breaks, which would give one token several spellings
-		return nil, errors.New("not base64url")
+// checkURL checks the hash of the public URL, if the scheme has one.
+func (s *bodyJWT) checkURL(r *core.Request, claims object) error {
+	if s.t.URLHash == "" {
+		return nil
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return nil, errors.New("not base64url")
+	var address core.Content
+	if !s.url.write(r, &address) || !s.holds(claims, s.t.URLHash, address.Bytes()) {
+		return noMatch("the URL does not match the hash in the JWT: is JWT.URL the public URL, as registered with the sender?")
 	}
-	return parseObject(raw)
+	return nil
 }
 
-// bearer returns the token in the Authorization header.
-func bearer(r *core.Request) (string, error) {
-	text, err := single(r.Header, "Authorization")
+// holds reports whether a claim is the hash of data.
+func (s *bodyJWT) holds(claims object, name string, data []byte) bool {
+	text, ok := claims.text(name)
+	if s.t.Encoding == core.Base64URL {
+		text = strings.TrimRight(text, "=")
+	}
+	return ok && text == s.hash(data)
+}
+
+func (s *bodyJWT) hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return string(s.t.Encoding.AppendEncode(nil, sum[:]))
+}
+
+// sign is [core.Facts].Sign.
+func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
+	h, _ := r.Header.(http.Header)
+	// A token has one signature, so it cannot be signed with two secrets.
+	if len(secrets) != 1 {
+		return fmt.Errorf("schemes: %s signs with one secret, not %d", s.t.Name, len(secrets))
+	}
+	if _, err := s.ParseKey(secrets[0]); err != nil {
+		return fmt.Errorf("secret 1 of 1: %w", err)
+	}
+	raw, err := s.t.Secret.decode(secrets[0])
 	if err != nil {
-		return "", err
+		return err
 	}
-	scheme, token, _ := strings.Cut(text, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", malformed("Authorization does not start with \"Bearer\"")
+	if s.t.ID.inBody() && id != "" {
+		body, ok := replaceAt(r.Body, s.t.ID.path, id)
+		if !ok {
+			return malformed("the body has nothing at " + strings.Join(s.t.ID.path, ".") + ", where this sender puts its signed id: put a placeholder there")
+		}
+		r.Body = body
 	}
-	return token, nil
+	claims := map[string]any{ // senders' libraries require iss, jti and exp, with any value
+		s.t.BodyHash: s.hash(r.Body), "exp": at.Add(5 * time.Minute).Unix(),
+		"iss": cmp.Or(s.t.Issuer, s.t.Name), cmp.Or(s.t.IDClaim, "jti"): cmp.Or(id, s.lastID(h), core.NewID()),
+	}
+	switch {
+	case s.t.Time != "":
+		claims[s.t.Time] = at.Unix()
+	default:
+		delete(claims, "exp") // a sender without a timestamp has no expiry either
+	}
+	if s.t.URLHash != "" {
+		var address core.Content
+		s.url.write(r, &address)
+		claims[s.t.URLHash] = s.hash(address.Bytes())
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return err
+	}
+	part := base64.RawURLEncoding.EncodeToString
+	header := part([]byte(`{"alg":"` + s.alg + `","typ":"JWT"}`))
+	signed, shown := header+"."+part(text), header+"."+part(text)
+	if s.t.Detached {
+		signed, shown = header+"."+part(r.Body), header+"."
+	}
+	var c core.Content
+	c.WriteString(signed)
+	h[s.t.Token.header] = []string{s.t.Prefix + shown + "." + s.t.Algorithm.is().sum(raw, core.Base64URL, false)(&c)}
+	return nil
+}
+
+// lastID returns the id in the token of a request that was signed before. With
+// that id, signing the request again produces another attempt of the same
+// message.
+func (s *bodyJWT) lastID(h http.Header) string {
+	a := new(core.Attempt)
+	if s.ReadHeader(&core.Request{Header: h}, a) != nil {
+		return ""
+	}
+	return a.ID
 }
