@@ -1,8 +1,10 @@
 package core //nolint:testpackage // counts the keyrings
 
 import (
+	"context"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestKeysHoldABoundedNumberOfKeyrings(t *testing.T) {
@@ -45,4 +47,13 @@ func TestAllRequestsOfAVerifierUseOneKeyring(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTheKeyringOfUnknownSourcesIsNotThatOfStaticKeys(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Config{}, newMapStore())
+	b.v.decoy.Store(nil)
+	d := b.v.Admit(context.Background(), b.request("m", time.Now()), testBody(`{}`))
+	b.wantStatus(d.Settle(200), 200, "static keys")
+	b.wantLast(Handled)
 }

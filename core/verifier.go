@@ -37,7 +37,10 @@ type Verifier struct {
 
 	endpoint atomic.Pointer[endpointDigest] // of the last message
 
-	// decoy is the last keyring in use. A request of an unknown source is
+	// static is the keyring of every request; nil if keys is a source.
+	static *keyring
+
+	// decoy is the last keyring of a source. A request of an unknown source is
 	// checked against it, to take the same time as a known one. The context has
 	// ended, and the result is ignored.
 	decoy atomic.Pointer[keyring]
@@ -63,7 +66,7 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 		if err != nil {
 			mistakes = append(mistakes, err)
 		}
-		v.decoy.Store(ring)
+		v.static = ring
 		owner = v.name + " of source \"" + static.source + "\""
 	}
 
@@ -299,13 +302,10 @@ type lookup struct {
 }
 
 func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
-	if static, ok := v.keys.(*Keys); ok {
-		return lookup{source: static.source, ring: v.decoy.Load()}, nil
-	}
-	return v.ringOf(v.ask(ctx, r))
+	return v.ringOf(v.keysFor(ctx, r))
 }
 
-// keysFor calls the key source.
+// keysFor returns the static keys, or calls the key source.
 func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys *Keys, err error) {
 	if static, ok := v.keys.(*Keys); ok {
 		return static.source, static, nil
@@ -313,10 +313,10 @@ func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys
 	return v.ask(ctx, r)
 }
 
-// ringOf decodes the result of a key source.
+// ringOf decodes the result of keysFor.
 func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) {
-	if _, static := v.keys.(*Keys); static {
-		return lookup{source: source, ring: v.decoy.Load()}, nil
+	if v.static != nil {
+		return lookup{source: source, ring: v.static}, nil
 	}
 	switch {
 	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
@@ -331,7 +331,9 @@ func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) 
 	if err != nil {
 		return lookup{}, &Error{Reason: ErrMisconfigured, Detail: "the keys of source \"" + source + "\"", Err: err}
 	}
-	v.decoy.Store(ring)
+	if v.decoy.Load() != ring { // avoid contended writes
+		v.decoy.Store(ring)
+	}
 	return lookup{source: source, ring: ring}, nil
 }
 
