@@ -69,7 +69,8 @@ type Config struct {
 	// Default: 5 seconds.
 	KeyTimeout time.Duration
 	// Clock returns the current time. It must be safe for concurrent use.
-	// Default: time.Now. I/O timeouts use real time.
+	// Default: time.Now. I/O timeouts and the durations in an [Event] use real
+	// time.
 	Clock func() time.Time
 	// Observe is called once for each attempt that was refused or acknowledged,
 	// and once for each handled one when it is settled. It must be safe for
