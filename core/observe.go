@@ -83,8 +83,8 @@ const (
 
 // lap adds the real time since the last lap to part p. Without an observer it
 // does nothing.
-func (d *Delivery) lap(p part) {
-	if w := d.watch; w != nil {
+func (w *watch) lap(p part) {
+	if w != nil {
 		now := time.Now() //nolint:forbidigo // the configured clock may be set back
 		w.took[p] += now.Sub(w.since)
 		w.since = now

@@ -168,59 +168,117 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 }
 
 // ReadAndVerify is [Verifier.Verify] for a request whose body is not read yet.
-// It does not read body if the headers or the key source refuse the request. A
-// nil body means r.Body.
+// It does not read body if the headers or the key source refuse the request,
+// and sets r.Body to what body returned. A request that is no longer within the
+// tolerance when its body is complete is refused. A nil body means r.Body.
 func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
-	if r.Header == nil {
-		without := *r
-		without.Header, r = http.Header(nil), &without
-	}
+	in := inputOf(r, body)
+	in.timeout, in.bodyRead = v.cfg.BodyTimeout, body == nil
 	var m Message
-	if err := v.verify(ctx, r, body, nil, &m); err != nil {
+	if err := v.verify(ctx, &in, &m); err != nil {
 		return Message{}, err
 	}
 	return m, nil
 }
 
+// input is a request on its way through [Verifier.check].
+type input struct {
+	r        *Request // has a Header
+	given    *Request // the caller's, which gets the body; r, if that has a Header
+	body     BodyReader
+	timeout  time.Duration // of reading body
+	bodyRead bool          // as far as possible, or by the caller
+	keys     *found        // nil: to be looked up
+	watch    *watch        // nil if there is no observer
+}
+
 // found is the result of an earlier key lookup.
 type found struct {
 	lookup
-	err     error
-	unasked bool // the keys must not be used
+
+	err error
 }
 
-// verify fills m. The body is read unless body is nil, and the keys are looked
-// up unless they are known.
-func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, known *found, m *Message) error {
+// inputOf never writes to r: another goroutine may use it.
+func inputOf(r *Request, body BodyReader) input {
+	in := input{r: r, given: r, body: body}
+	if r.Header == nil {
+		without := *r
+		without.Header, in.r = http.Header(nil), &without
+	}
+	return in
+}
+
+func (in *input) readBody(limit int64) (err error) {
+	in.bodyRead = true
+	in.r.Body, err = in.body.ReadBody(limit, in.timeout)
+	if in.given != in.r {
+		in.given.Body = in.r.Body
+	}
+	return err
+}
+
+// verify fills m.
+func (v *Verifier) verify(ctx context.Context, in *input, m *Message) error {
 	a := newAttempt()
 	defer a.release()
-	now := v.cfg.Clock()
-	if err := v.readHeader(r, a, now); err != nil {
+	arrived := v.cfg.Clock()
+	if err := v.readHeader(in.r, a, arrived); err != nil {
 		return err
 	}
+	_, _, err := v.check(ctx, in, a, arrived, m)
+	return err
+}
+
+// check makes all checks after those of the headers, which were made at
+// arrived. It returns the key that matched, and when it checked the tolerance
+// again. It does not check it again if no step could take long: static keys
+// that fetch nothing, and a body that was read before. Then that moment is
+// zero.
+func (v *Verifier) check(ctx context.Context, in *input, a *Attempt, arrived time.Time, m *Message) (VerifyKey, moment, error) {
+	r := in.r
+	// 3. Keys.
+	in.watch.lap(waiting)
 	var k lookup
 	var err error
-	if known != nil {
-		k, err = known.lookup, known.err
+	if in.keys != nil {
+		k, err = in.keys.lookup, in.keys.err
 	} else {
 		k, err = v.lookUp(ctx, r)
 	}
+	in.watch.lap(lookingUp)
+	m.Source = k.source
 	if err != nil {
-		return err
+		return nil, moment{}, err
 	}
-	if body != nil {
-		if r.Body, err = body.ReadBody(v.cfg.MaxBody, v.cfg.BodyTimeout); err != nil {
-			return refuse(ErrMalformed, "the body ended before it was complete", err)
+	// 4. Body.
+	wasRead := in.bodyRead
+	if !wasRead {
+		err = in.readBody(v.cfg.MaxBody)
+		in.watch.lap(reading)
+		if err != nil {
+			return nil, moment{}, refuse(ErrMalformed, "the body ended before it was complete", err)
 		}
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
-		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
+		return nil, moment{}, refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
-	if known != nil && known.unasked {
-		return k.err
+	if k.unasked {
+		return nil, moment{}, k.err
 	}
-	_, err = v.checkSigned(ctx, r, a, &k, now, m)
-	return err
+	// 5. Parts in the body, and 6. signature.
+	key, err := v.checkSigned(ctx, r, a, &k, arrived, m)
+	in.watch.lap(checking)
+	if err != nil {
+		return nil, moment{}, err
+	}
+	// 2. again, because body and keys may have taken long: an attempt that is claimed long after
+	//    its window was checked could outlive its record.
+	if wasRead && v.static != nil && !v.facts.Fetches {
+		return key, moment{}, nil
+	}
+	now := v.claims.clock.now()
+	return key, now, v.checkWindow(a, now.at)
 }
 
 // attempts pools Attempts, so verification does not allocate.
@@ -299,6 +357,8 @@ type lookup struct {
 	source string
 	ring   *keyring
 	err    error // the source is unknown: ring is a decoy
+
+	unasked bool // the keys must not be used
 }
 
 func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
