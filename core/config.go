@@ -72,7 +72,8 @@ type Config struct {
 	// lookups return. Default: 5 seconds.
 	KeyTimeout time.Duration
 	// Clock returns the current time. It must be safe for concurrent use.
-	// Default: time.Now. I/O timeouts use real time.
+	// Default: time.Now. I/O timeouts and the durations in an [Event] use real
+	// time.
 	Clock func() time.Time
 	// Observe is called once for each attempt. If the handler does not run, it
 	// is called at once, otherwise when the handler has ended. In report-only

@@ -40,7 +40,6 @@ type Delivery struct {
 	visits   [2]lazyContext // contexts of store calls: for the claim, and for its outcome
 	message  Message
 	claim    claim
-	bodyRead bool
 	admitted bool       // this delivery holds a claim that must be settled
 	settled  int16      // the status that Settle returned, 0 before that
 	lease    leaseState // lease and stopped are guarded by the keeper of its lease, like the last fields
@@ -71,22 +70,24 @@ func (d *Delivery) outer() context.Context { return d.ctx.values }
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
 	d := &Delivery{v: v}
 	d.ctx.values = ctx //nolint:fatcontext // not nested: a part of d
-	if r.Header == nil {
-		r.Header = http.Header(nil)
-	}
 	a := newAttempt()
 	defer a.release()
 	if v.cfg.Observe != nil {
 		d.watch = &watch{ctx: context.WithoutCancel(ctx)}
 	}
+	in := inputOf(r, body)
+	in.watch, in.timeout = d.watch, v.cfg.BodyTimeout
+	if v.cfg.DangerouslyReportOnly {
+		in.timeout = 0
+	}
 
-	err := d.admit(r, a, body)
+	err := d.admit(&in, a)
 	if err != nil {
 		d.err = refuse(ErrMisconfigured, "", err)
 		d.answer = d.err.Answer()
-		d.showRefused(r, body)
+		d.showRefused(&in)
 	}
-	d.observeAdmission(r, a)
+	d.observeAdmission(in.r, a)
 	if v.cfg.DangerouslyReportOnly {
 		d.answer = nil
 	}
@@ -107,25 +108,25 @@ func (d *Delivery) startHandler() {
 		deadline = end
 	}
 	d.ctx.deadline = deadline
-	d.lap(waiting)
+	d.watch.lap(waiting)
 }
 
 // admit runs the pipeline. An answer without an error is the response to a
 // challenge or handshake.
-func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
+func (d *Delivery) admit(in *input, a *Attempt) error {
 	v := d.v
 	if v.facts.Handshake != nil {
-		if d.answer = v.facts.Handshake(r); d.answer != nil {
+		if d.answer = v.facts.Handshake(in.r); d.answer != nil {
 			return nil
 		}
 	}
 	// 1. Headers and 2. tolerance: a refusal here costs no read of the body.
 	arrived := v.cfg.Clock()
-	if err := v.readHeader(r, a, arrived); err != nil {
-		if v.facts.AwaitsHandshake == nil || !errors.Is(err, ErrMissingHeader) || !v.facts.AwaitsHandshake(r) {
+	if err := v.readHeader(in.r, a, arrived); err != nil {
+		if v.facts.AwaitsHandshake == nil || !errors.Is(err, ErrMissingHeader) || !v.facts.AwaitsHandshake(in.r) {
 			return err
 		}
-		answer, outage := d.handshake(r, body, arrived)
+		answer, outage := d.handshake(in, arrived)
 		switch d.answer = answer; {
 		case outage != nil:
 			return outage
@@ -134,37 +135,13 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		}
 		return err
 	}
-	// 3. Keys.
-	d.lap(waiting)
-	k, err := v.lookUp(d.outer(), r)
-	d.lap(lookingUp)
-	d.message.Source = k.source
+	// 3. Keys, 4. body, 5. parts in the body, and 6. signature.
+	key, now, err := v.check(d.outer(), in, a, arrived, &d.message)
 	if err != nil {
-		return err
-	}
-	// 4. Body.
-	err = d.readBody(r, body)
-	d.lap(reading)
-	if err != nil {
-		return refuse(ErrMalformed, "the body ended before it was complete", err)
-	}
-	if int64(len(r.Body)) > v.cfg.MaxBody {
-		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
-	}
-	// 5. Parts in the body, and 6. signature.
-	key, err := v.checkSigned(d.outer(), r, a, &k, arrived, &d.message)
-	d.lap(checking)
-	if err != nil {
-		return err
-	}
-	// 2. again, because the body and the keys may have taken long. An attempt that is claimed long
-	//    after its window was checked could outlive its record.
-	now := v.claims.clock.now()
-	if err := v.checkWindow(a, now.at); err != nil {
 		return err
 	}
 	if v.facts.Challenge != nil {
-		if d.answer = v.facts.Challenge(context.WithoutCancel(d.outer()), r, &d.message, key); d.answer != nil {
+		if d.answer = v.facts.Challenge(context.WithoutCancel(d.outer()), in.r, &d.message, key); d.answer != nil {
 			return nil
 		}
 		now = v.claims.clock.now()
@@ -173,8 +150,8 @@ func (d *Delivery) admit(r *Request, a *Attempt, body BodyReader) error {
 		}
 	}
 	// 7. Claim: only authentic messages touch the store.
-	err = d.claimMessage(r, a, now)
-	d.lap(claiming)
+	err = d.claimMessage(in.r, a, now)
+	d.watch.lap(claiming)
 	return err
 }
 
@@ -184,39 +161,25 @@ const maxHandshake = 16 << 10
 // handshake returns the scheme's response to an unsigned request, or nil if the
 // request is not a handshake. An unknown source must look the same to the
 // sender, so its body is read too. The error is an outage of the key source.
-func (d *Delivery) handshake(r *Request, body BodyReader, arrived time.Time) (*Answer, error) {
-	d.lap(waiting)
-	k, err := d.v.lookUp(d.outer(), r)
-	d.lap(lookingUp)
+func (d *Delivery) handshake(in *input, arrived time.Time) (*Answer, error) {
+	in.watch.lap(waiting)
+	k, err := d.v.lookUp(d.outer(), in.r)
+	in.watch.lap(lookingUp)
 	if err != nil {
 		return nil, err
 	}
 	d.message.Source = k.source
 	limit := min(maxHandshake, d.v.cfg.MaxBody)
-	err = d.readUpTo(limit, r, body)
-	d.lap(reading)
-	if err != nil || int64(len(r.Body)) > limit || k.err != nil {
+	err = in.readBody(limit)
+	in.watch.lap(reading)
+	if err != nil || int64(len(in.r.Body)) > limit || k.err != nil {
 		return nil, nil //nolint:nilerr,nilnil // the refusal of the headers stands
 	}
 	key := k.ring.first(arrived)
 	if key == nil {
 		return nil, nil //nolint:nilnil // the same
 	}
-	return d.v.facts.AnswerHandshake(r, key), nil
-}
-
-func (d *Delivery) readBody(r *Request, body BodyReader) error {
-	return d.readUpTo(d.v.cfg.MaxBody, r, body)
-}
-
-func (d *Delivery) readUpTo(limit int64, r *Request, body BodyReader) (err error) {
-	timeout := d.v.cfg.BodyTimeout
-	if d.v.cfg.DangerouslyReportOnly {
-		timeout = 0
-	}
-	d.bodyRead = true
-	r.Body, err = body.ReadBody(limit, timeout)
-	return err
+	return d.v.facts.AnswerHandshake(in.r, key), nil
 }
 
 // verified reports whether the signature is valid.
@@ -224,16 +187,16 @@ func (d *Delivery) verified() bool { return d.message.Scheme != "" }
 
 // showRefused passes an unverified request to the configured hook. If the body
 // has not been read yet, showRefused reads it first.
-func (d *Delivery) showRefused(r *Request, body BodyReader) {
+func (d *Delivery) showRefused(in *input) {
 	show := d.v.cfg.DangerouslyShowRefused
 	if show == nil || d.verified() {
 		return
 	}
-	if !d.bodyRead {
-		_ = d.readBody(r, body) // the verdict stays; the hook gets the part of the body that arrived
+	if !in.bodyRead {
+		_ = in.readBody(d.v.cfg.MaxBody) // the verdict stays; the hook gets the part of the body that arrived
 	}
-	shown := *r
-	shown.Header = r.Header.Clone()
+	shown := *in.r
+	shown.Header = in.r.Header.Clone()
 	show(context.WithoutCancel(d.outer()), Refused{Request: &shown, Err: d.err, Verifier: d.v})
 }
 
@@ -373,7 +336,7 @@ func (d *Delivery) Settle(status int) int {
 		return int(d.settled)
 	}
 	v := d.v
-	d.lap(handling)
+	d.watch.lap(handling)
 	now := v.claims.clock.now()
 	if status == 0 {
 		status = http.StatusOK
@@ -387,7 +350,7 @@ func (d *Delivery) Settle(status int) int {
 		return status
 	}
 	reason, err := v.settle(d.outer(), &d.visits[1], &d.claim, history{uint16(d.message.Repeats), d.handled}, status, now, d) //nolint:gosec // it came out of one
-	d.lap(settling)
+	d.watch.lap(settling)
 	if d.watch != nil {
 		e := &d.watch.event
 		e.Reason, e.Outcome, e.Err, e.Status = reason, reason, err, max(status, 0)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,28 @@ func TestSettle(t *testing.T) {
 				b.wantStatus(d.Settle(500), tt.want, "a second Settle")
 				if b.store.swaps != swaps || len(b.events) != events {
 					t.Error("a second Settle did something")
+				}
+			})
+		})
+	}
+}
+
+func TestDurationsAreRealTimeWhateverTheConfiguredClockShows(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]time.Duration{"a fixed clock": 0, "a clock that is set back": -time.Minute, "a clock that is set forward": 30 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				var shown atomic.Int64 // since start
+				b := newBench(t, Config{Clock: func() time.Time { return start.Add(time.Duration(shown.Load())) }}, newMapStore())
+				b.store.breakBefore(func(context.Context, Value) error { time.Sleep(time.Second); return nil })
+				d := b.admit(start)
+				shown.Store(int64(after))
+				time.Sleep(2 * time.Second)
+				d.Settle(200)
+				if e := b.wantLast(Handled); e.Handler != 2*time.Second || e.Claim != time.Second || e.Store != 2*time.Second {
+					t.Errorf("handler %v, claim %v, store %v", e.Handler, e.Claim, e.Store)
 				}
 			})
 		})

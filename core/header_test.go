@@ -97,6 +97,44 @@ func TestARequestWithoutHeadersIsRefusedLikeOneThatLacksThem(t *testing.T) {
 	}
 }
 
+func TestARequestWithoutHeadersGetsItsBody(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	genuine := signed(t, secret, "msg_1", now, `{}`)
+	v := newVerifier(t, core.Secrets(secret), &core.Config{Clock: at(now), Scheme: elsewhere{header: genuine.Header}})
+	for name, judge := range map[string]func(*core.Request) error{
+		"ReadAndVerify": func(r *core.Request) error {
+			_, err := v.ReadAndVerify(t.Context(), r, given(`{}`))
+			return err
+		},
+		"Admit": func(r *core.Request) error {
+			if err := v.Admit(t.Context(), r, given(`{}`)).Err(); err != nil {
+				return err
+			}
+			return nil
+		},
+	} {
+		r := &core.Request{Method: http.MethodPost, URL: "/hook"}
+		if err := judge(r); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if string(r.Body) != `{}` || r.Header != nil {
+			t.Errorf("%s: the body is %q, the header %v", name, r.Body, r.Header)
+		}
+	}
+}
+
+// elsewhere is a scheme that needs no header of the request.
+type elsewhere struct {
+	core.StandardWebhooks
+
+	header core.Header
+}
+
+func (e elsewhere) ReadHeader(_ *core.Request, a *core.Attempt) error {
+	return e.StandardWebhooks.ReadHeader(&core.Request{Header: e.header}, a)
+}
+
 func TestWhatOutlivesARequestHasHeadersOfItsOwn(t *testing.T) {
 	t.Parallel()
 	const timeout = 20 * time.Millisecond

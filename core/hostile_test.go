@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,4 +208,120 @@ func TestTimesInABodyAreCheckedWhenItHasCome(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheToleranceIsCheckedAgainWhenKeysAndBodyHaveCome(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	const took = 2 * time.Second
+	for _, c := range []struct {
+		name             string
+		stamp            int64
+		expires          time.Time
+		slowKeys, inTime bool
+	}{
+		{"a timestamp that grew too old while the body came", now - 299, time.Time{}, false, false},
+		{"a timestamp that grew too old while the keys were looked up", now - 299, time.Time{}, true, false},
+		{"a signature that expired while the body came", now, time.Unix(now+1, 0), false, false},
+		{"a signature that expired while the keys were looked up", now, time.Unix(now+1, 0), true, false},
+		{"a body that came in time", now - 297, time.Unix(now+3, 0), false, true},
+		{"keys that came in time", now - 297, time.Unix(now+3, 0), true, true},
+	} {
+		for name, judge := range map[string]func(*core.Verifier, *core.Request, core.BodyReader) error{
+			"Admit": func(v *core.Verifier, r *core.Request, body core.BodyReader) error {
+				if err := v.Admit(t.Context(), r, body).Err(); err != nil {
+					return err
+				}
+				return nil
+			},
+			"ReadAndVerify": func(v *core.Verifier, r *core.Request, body core.BodyReader) error {
+				_, err := v.ReadAndVerify(t.Context(), r, body)
+				return err
+			},
+			"Verify": func(v *core.Verifier, r *core.Request, body core.BodyReader) error {
+				r.Body, _ = body.ReadBody(0, 0)
+				_, err := v.Verify(t.Context(), r)
+				return err
+			},
+		} {
+			if name == "Verify" && !c.slowKeys {
+				continue // the body came before
+			}
+			t.Run(c.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				var late atomic.Int64
+				keys := core.Secrets(secret)
+				source := core.KeySourceFunc(func(context.Context, *core.Request) (string, *core.Keys, error) {
+					if c.slowKeys {
+						late.Store(int64(took))
+					}
+					return "acme", keys, nil
+				})
+				v := core.Must(core.New(source, yes{}, &core.Config{
+					Clock:  func() time.Time { return time.Unix(now, 0).Add(time.Duration(late.Load())) },
+					Scheme: expiring{expires: c.expires},
+				}))
+				err := judge(v, signed(t, secret, "msg_1", c.stamp, ""), slowBody{func() {
+					if !c.slowKeys {
+						late.Store(int64(took))
+					}
+				}})
+				if c.inTime && err != nil || !c.inTime && !errors.Is(err, core.ErrOutsideWindow) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+	}
+}
+
+// expiring is StandardWebhooks with an expiry time in the headers.
+type expiring struct {
+	core.StandardWebhooks
+
+	expires time.Time
+}
+
+func (s expiring) ReadHeader(r *core.Request, a *core.Attempt) error {
+	a.Expires = s.expires
+	return s.StandardWebhooks.ReadHeader(r, a)
+}
+
+func TestTheToleranceIsCheckedAgainWhenAKeyWasFetched(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	for stamp, want := range map[int64]error{now - 299: core.ErrOutsideWindow, now - 297: nil} {
+		var late atomic.Int64
+		v := core.Must(core.New(core.Secrets(secret), yes{}, &core.Config{
+			Clock:  func() time.Time { return time.Unix(now, 0).Add(time.Duration(late.Load())) },
+			Scheme: fetching{fetch: func() { late.Store(int64(2 * time.Second)) }},
+		}))
+		if _, err := v.Verify(t.Context(), signed(t, secret, "msg_1", stamp, "{}")); !errors.Is(err, want) {
+			t.Errorf("signed %d seconds ago: %v, want %v", now-stamp, err, want)
+		}
+	}
+}
+
+// fetching is StandardWebhooks whose keys take time.
+type fetching struct {
+	core.StandardWebhooks
+
+	fetch func()
+}
+
+func (fetching) Facts() core.Facts { return core.Facts{Fetches: true} }
+
+func (f fetching) ParseKey(text string) (core.VerifyKey, error) {
+	key, err := f.StandardWebhooks.ParseKey(text)
+	return fetchedKey{key, f.fetch}, err
+}
+
+type fetchedKey struct {
+	core.VerifyKey
+
+	fetch func()
+}
+
+func (k fetchedKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
+	k.fetch()
+	return k.VerifyKey.Verify(ctx, a)
 }

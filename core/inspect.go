@@ -1,9 +1,6 @@
 package core
 
-import (
-	"context"
-	"net/http"
-)
+import "context"
 
 // Inspection holds what a [Verifier] uses to judge one request, and its
 // verdict. See [Verifier.Inspect].
@@ -26,13 +23,13 @@ type Inspection struct {
 // once and does no other I/O: keys that fetch are not used. It claims nothing.
 func (v *Verifier) Inspect(ctx context.Context, r *Request) Inspection {
 	i := Inspection{Config: v.cfg}
-	copied := *r
-	if copied.Header == nil {
-		copied.Header = http.Header(nil) // for the key source
-	}
-	i.Source, i.Keys, i.KeysErr = v.keysFor(ctx, &copied)
+	in := inputOf(r, nil)
+	in.bodyRead = true
+	i.Source, i.Keys, i.KeysErr = v.keysFor(ctx, in.r)
 	k, err := v.ringOf(i.Source, i.Keys, i.KeysErr)
+	k.unasked = v.facts.Fetches
+	in.keys = &found{k, err}
 	var m Message
-	i.Err = v.verify(ended, &copied, nil, &found{k, err, v.facts.Fetches}, &m) //nolint:contextcheck // so that nothing is fetched
+	i.Err = v.verify(ended, &in, &m) //nolint:contextcheck // so that nothing is fetched
 	return i
 }

@@ -79,7 +79,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 type Keys struct {
 	source  string
 	secrets []Secret
-	ring    atomic.Pointer[keyring]
+	rings   atomic.Pointer[[]*keyring] // of the verifiers that use these keys, oldest first
 }
 
 // Secrets returns [Keys] with these secrets, newest first. List both the new
@@ -169,7 +169,7 @@ type ringKey struct {
 
 // ringFor decodes the keys for v, once.
 func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
-	if r := k.ring.Load(); r != nil && r.owner == v {
+	if r := k.ringOf(v); r != nil {
 		return r, nil
 	}
 	r := &keyring{owner: v, keys: make([]ringKey, 0, len(k.secrets))}
@@ -192,8 +192,44 @@ func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
-	k.ring.Store(r)
-	return r, nil
+	return k.add(r), nil
+}
+
+// maxRings bounds the keyrings of one [Keys], because each refers to its
+// verifier, and a program may make new verifiers for the same keys.
+const maxRings = 16
+
+// ringOf returns v's keyring, or nil if there is none.
+func (k *Keys) ringOf(v *Verifier) *keyring {
+	rings := k.rings.Load()
+	if rings == nil {
+		return nil
+	}
+	for _, r := range *rings {
+		if r.owner == v {
+			return r
+		}
+	}
+	return nil
+}
+
+// add stores r in place of the oldest keyring if there are too many. If another
+// goroutine has stored one of the same owner, add returns that.
+func (k *Keys) add(r *keyring) *keyring {
+	for {
+		before := k.rings.Load()
+		if other := k.ringOf(r.owner); other != nil {
+			return other
+		}
+		var rings []*keyring
+		if before != nil {
+			rings = (*before)[max(len(*before)-maxRings+1, 0):]
+		}
+		rings = append(slices.Clip(rings), r) // a copy: readers may have the old slice
+		if k.rings.CompareAndSwap(before, &rings) {
+			return r
+		}
+	}
 }
 
 // parseKey rejects secrets that are wrong under every scheme, then calls the

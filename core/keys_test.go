@@ -468,6 +468,30 @@ func TestKeysAreDecodedOnce(t *testing.T) {
 	}
 }
 
+func TestKeysThatVerifiersShareAreDecodedOnceForEach(t *testing.T) {
+	t.Parallel()
+	secret := core.GenerateSecret()
+	scheme := parsing{parsed: new(atomic.Int64)}
+	var src whtest.Source
+	src.Set("acme", core.Secrets(secret))
+	verifiers := make([]*core.Verifier, 8)
+	for i := range verifiers {
+		verifiers[i] = newVerifier(t, &src, &core.Config{Clock: at(now), Scheme: scheme})
+	}
+	for range 10 {
+		for _, v := range verifiers {
+			r := signed(t, secret, "msg_1", now, "{}")
+			r.URL = "/acme"
+			if _, err := v.Verify(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := scheme.parsed.Load(); n != int64(len(verifiers)) {
+		t.Errorf("decoded %d times for %d verifiers", n, len(verifiers))
+	}
+}
+
 // parsing counts the keys that are decoded.
 type parsing struct {
 	core.StandardWebhooks

@@ -198,15 +198,23 @@ func (c *claims) keep(d *Delivery) {
 	if !c.renews() {
 		return
 	}
+	d.leaseEnd, d.lease = d.claim.rec.leaseEnd, leased
+	due := c.due(d)
+	late := c.timeout > renewAfter && c.clock.now().milli() >= due
+	if late { // the next sweep may be too late
+		d.lease = renewing
+	}
 	k := c.running.keeperOf(&d.claim.key)
 	k.Lock()
-	d.leaseEnd, d.lease = d.claim.rec.leaseEnd, leased
 	k.push(d)
 	sweep := !k.sweeping
 	k.sweeping = true
 	k.Unlock()
+	if late {
+		go c.renewFor(k, d)
+	}
 	if sweep { // the claim may have taken long
-		pause := min(time.Duration(c.due(d)-c.clock.now().milli())*time.Millisecond, renewAfter)
+		pause := min(time.Duration(due-c.clock.now().milli())*time.Millisecond, renewAfter)
 		time.AfterFunc(pause, func() { c.sweep(k) })
 	}
 }

@@ -437,6 +437,48 @@ func TestAClaimThatTookLongIsRenewedAtOnceOrGivenBack(t *testing.T) {
 	}
 }
 
+func TestALateClaimIsRenewedAtOnceWhileOthersAreHandled(t *testing.T) {
+	t.Parallel()
+	for _, took := range []time.Duration{3 * time.Second, 4 * time.Second, 5 * time.Second, 6 * time.Second, 7 * time.Second} {
+		t.Run(took.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, Config{StoreTimeout: 10 * time.Second}, newMapStore())
+				admit := func(id string) *Delivery {
+					return b.v.Admit(context.Background(), b.request(id, time.Now()), testBody(`{}`))
+				}
+				var others []*Delivery
+				for i := range 64 { // some in each keeper
+					others = append(others, admit("other_"+strconv.Itoa(i)))
+				}
+				time.Sleep(50 * time.Millisecond) // their next sweep is just after that of a claim which is in time
+				var slow atomic.Bool
+				slow.Store(true)
+				b.store.breakBefore(func(context.Context, Value) error {
+					if slow.Swap(false) {
+						time.Sleep(took)
+					}
+					return nil
+				})
+				d := admit("m")
+				b.store.breakBefore(nil)
+				if d.Err() != nil {
+					t.Fatal(d.Err())
+				}
+				time.Sleep(20 * time.Second)
+				if err := d.Context().Err(); err != nil {
+					t.Errorf("the handler was stopped: %v", err)
+				}
+				d.Settle(200)
+				b.wantLast(Handled)
+				for _, other := range others {
+					other.Settle(200)
+				}
+			})
+		})
+	}
+}
+
 func TestAClockThatIsSetBackHidesNoLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -37,9 +37,12 @@ type Verifier struct {
 
 	endpoint atomic.Pointer[endpointDigest] // of the last message
 
-	// decoy is the last keyring in use. A request from an unknown source is
-	// checked against it, to take the same time as one from a known source. The
-	// context has ended, and the result is ignored.
+	// static is the keyring of every request; nil if keys is a source.
+	static *keyring
+
+	// decoy is the last keyring that a key source returned. A request from an
+	// unknown source is checked against it, to take the same time as one from a
+	// known source. The context has ended, and the result is ignored.
 	decoy atomic.Pointer[keyring]
 
 	lookUps atomic.Int32 // lookups that run in the key source now
@@ -63,7 +66,7 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 		if err != nil {
 			mistakes = append(mistakes, err)
 		}
-		v.decoy.Store(ring)
+		v.static = ring
 		owner = v.name + " of source \"" + static.source + "\""
 	}
 
@@ -169,56 +172,114 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Message, error) {
 // been read yet. It does not read the body if the headers are refused or the
 // key source fails. A nil body means r.Body.
 func (v *Verifier) ReadAndVerify(ctx context.Context, r *Request, body BodyReader) (Message, error) {
-	if r.Header == nil {
-		without := *r
-		without.Header, r = http.Header(nil), &without
-	}
+	in := inputOf(r, body)
+	in.timeout, in.bodyRead = v.cfg.BodyTimeout, body == nil
 	var m Message
-	if err := v.verify(ctx, r, body, nil, &m); err != nil {
+	if err := v.verify(ctx, &in, &m); err != nil {
 		return Message{}, err
 	}
 	return m, nil
 }
 
+// input is a request on its way through [Verifier.check].
+type input struct {
+	r        *Request // has a Header
+	given    *Request // the caller's, which gets the body; r, if that has a Header
+	body     BodyReader
+	timeout  time.Duration // of reading body
+	bodyRead bool          // as far as possible, or by the caller
+	keys     *found        // nil: to be looked up
+	watch    *watch        // nil if there is no observer
+}
+
 // found is the result of an earlier key lookup.
 type found struct {
 	lookup
-	err     error
-	unasked bool // the keys must not be used
+
+	err error
 }
 
-// verify fills m. The body is read unless body is nil, and the keys are looked
-// up unless known has them.
-func (v *Verifier) verify(ctx context.Context, r *Request, body BodyReader, known *found, m *Message) error {
+// inputOf returns the input for r. It never writes to r, because another
+// goroutine may use it.
+func inputOf(r *Request, body BodyReader) input {
+	in := input{r: r, given: r, body: body}
+	if r.Header == nil {
+		without := *r
+		without.Header, in.r = http.Header(nil), &without
+	}
+	return in
+}
+
+func (in *input) readBody(limit int64) (err error) {
+	in.bodyRead = true
+	in.r.Body, err = in.body.ReadBody(limit, in.timeout)
+	if in.given != in.r {
+		in.given.Body = in.r.Body
+	}
+	return err
+}
+
+// verify fills m if the request is valid.
+func (v *Verifier) verify(ctx context.Context, in *input, m *Message) error {
 	a := newAttempt()
 	defer a.release()
-	now := v.cfg.Clock()
-	if err := v.readHeader(r, a, now); err != nil {
+	arrived := v.cfg.Clock()
+	if err := v.readHeader(in.r, a, arrived); err != nil {
 		return err
 	}
+	_, _, err := v.check(ctx, in, a, arrived, m)
+	return err
+}
+
+// check runs the steps after the headers. arrived is when the headers were
+// checked. check returns the key that matched, and the moment at which it
+// checked the tolerance again. It skips that check if no step can take long:
+// the keys are static and fetch nothing, and the body was read before. Then the
+// moment is zero.
+func (v *Verifier) check(ctx context.Context, in *input, a *Attempt, arrived time.Time, m *Message) (VerifyKey, moment, error) {
+	r := in.r
+	// 3. Keys.
+	in.watch.lap(waiting)
 	var k lookup
 	var err error
-	if known != nil {
-		k, err = known.lookup, known.err
+	if in.keys != nil {
+		k, err = in.keys.lookup, in.keys.err
 	} else {
 		k, err = v.lookUp(ctx, r)
 	}
+	in.watch.lap(lookingUp)
+	m.Source = k.source
 	if err != nil {
-		return err
+		return nil, moment{}, err
 	}
-	if body != nil {
-		if r.Body, err = body.ReadBody(v.cfg.MaxBody, v.cfg.BodyTimeout); err != nil {
-			return refuse(ErrMalformed, "the body ended before it was complete", err)
+	// 4. Body.
+	wasRead := in.bodyRead
+	if !wasRead {
+		err = in.readBody(v.cfg.MaxBody)
+		in.watch.lap(reading)
+		if err != nil {
+			return nil, moment{}, refuse(ErrMalformed, "the body ended before it was complete", err)
 		}
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
-		return refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
+		return nil, moment{}, refuse(ErrBodyTooLarge, "the body exceeds Config.MaxBody", nil)
 	}
-	if known != nil && known.unasked {
-		return k.err
+	if k.unasked {
+		return nil, moment{}, k.err
 	}
-	_, err = v.checkSigned(ctx, r, a, &k, now, m)
-	return err
+	// 5. Parts in the body, and 6. signature.
+	key, err := v.checkSigned(ctx, r, a, &k, arrived, m)
+	in.watch.lap(checking)
+	if err != nil {
+		return nil, moment{}, err
+	}
+	// 2. again, because the body and the keys may have taken long. An attempt that is claimed long
+	//    after its window was checked could outlive its record.
+	if wasRead && v.static != nil && !v.facts.Fetches {
+		return key, moment{}, nil
+	}
+	now := v.claims.clock.now()
+	return key, now, v.checkWindow(a, now.at)
 }
 
 // attempts pools Attempts, so verification does not allocate.
@@ -298,16 +359,15 @@ type lookup struct {
 	source string
 	ring   *keyring
 	err    error // the source is unknown: ring is a decoy
+
+	unasked bool // the keys must not be used
 }
 
 func (v *Verifier) lookUp(ctx context.Context, r *Request) (lookup, error) {
-	if static, ok := v.keys.(*Keys); ok {
-		return lookup{source: static.source, ring: v.decoy.Load()}, nil
-	}
-	return v.ringOf(v.ask(ctx, r))
+	return v.ringOf(v.keysFor(ctx, r))
 }
 
-// keysFor calls the key source.
+// keysFor returns the static keys, or calls the key source.
 func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys *Keys, err error) {
 	if static, ok := v.keys.(*Keys); ok {
 		return static.source, static, nil
@@ -315,10 +375,10 @@ func (v *Verifier) keysFor(ctx context.Context, r *Request) (source string, keys
 	return v.ask(ctx, r)
 }
 
-// ringOf decodes the result of a key source.
+// ringOf decodes the result of keysFor.
 func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) {
-	if _, static := v.keys.(*Keys); static {
-		return lookup{source: source, ring: v.decoy.Load()}, nil
+	if v.static != nil {
+		return lookup{source: source, ring: v.static}, nil
 	}
 	switch {
 	case errors.Is(err, ErrUnknownSource), err == nil && keys == nil:
@@ -333,7 +393,9 @@ func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) 
 	if err != nil {
 		return lookup{}, &Error{Reason: ErrMisconfigured, Detail: "the keys of source \"" + source + "\"", Err: err}
 	}
-	v.decoy.Store(ring)
+	if v.decoy.Load() != ring { // avoid contended writes
+		v.decoy.Store(ring)
+	}
 	return lookup{source: source, ring: ring}, nil
 }
 
