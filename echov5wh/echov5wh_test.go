@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,13 +20,14 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/echov5wh"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 )
 
 func TestEveryWayToReadTheBody(t *testing.T) {
 	t.Parallel()
 	form := url.Values{"type": {"invoice.paid"}}.Encode()
-	multi, multiType := multipartBody(t)
+	multi, multiType := adaptertest.Multipart(t)
 	type payload struct {
 		Type string `form:"type" json:"type" xml:"type"`
 	}
@@ -41,7 +41,7 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 		name, contentType, body string
 		read                    func(c *echo.Context) (string, error)
 	}{
-		{"json.Decoder", "application/json", event, func(c *echo.Context) (string, error) {
+		{"json.Decoder", "application/json", adaptertest.Event, func(c *echo.Context) (string, error) {
 			var p payload
 			err := json.NewDecoder(c.Request().Body).Decode(&p)
 			return p.Type, err
@@ -50,8 +50,8 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 			b, err := io.ReadAll(c.Request().Body)
 			return string(b), err
 		}},
-		{"Bind of JSON", "application/json", event, bind},
-		{"BindBody of JSON", "application/json", event, func(c *echo.Context) (string, error) {
+		{"Bind of JSON", "application/json", adaptertest.Event, bind},
+		{"BindBody of JSON", "application/json", adaptertest.Event, func(c *echo.Context) (string, error) {
 			var p payload
 			err := echo.BindBody(c, &p)
 			return p.Type, err
@@ -95,39 +95,25 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 		for _, c := range cases {
 			t.Run(fmt.Sprintf("%s, chunked %v", c.name, chunked), func(t *testing.T) {
 				t.Parallel()
-				k := newKit(t, core.Config{})
-				target := serve(t, mount(func(ctx *echo.Context) error {
+				k := adaptertest.NewKit(t, core.Config{})
+				target := adaptertest.Serve(t, mount(func(ctx *echo.Context) error {
 					got, err := c.read(ctx)
 					if err != nil {
 						return err
 					}
 					return ctx.String(http.StatusOK, got)
 				}, echov5wh.New(k.Verifier)))
-				req := k.request(t, target, "msg_1", 0, c.body)
+				req := k.Request(t, target, "msg_1", 0, c.body)
 				req.Header.Set("Content-Type", c.contentType)
 				if chunked {
 					req.ContentLength = -1
 				}
-				if r := do(t, req); r.status != 200 || r.body != "invoice.paid" {
-					t.Errorf("got %d %q (%v)", r.status, r.body, k.last().Err)
+				if r := adaptertest.Try(t, req); r.Status != 200 || r.Body != "invoice.paid" {
+					t.Errorf("got %d %q (%v)", r.Status, r.Body, k.Last().Err)
 				}
 			})
 		}
 	}
-}
-
-func multipartBody(tb testing.TB) (body, contentType string) {
-	tb.Helper()
-	var b bytes.Buffer
-	w := multipart.NewWriter(&b)
-	_ = w.WriteField("type", "invoice.paid")
-	part, err := w.CreateFormFile("file", "a.txt")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_, _ = part.Write([]byte("invoice.paid"))
-	_ = w.Close()
-	return b.String(), w.FormDataContentType()
 }
 
 // TestMiddlewaresThatTouchTheBody mounts each upstream and downstream.
@@ -135,7 +121,7 @@ func TestMiddlewaresThatTouchTheBody(t *testing.T) {
 	t.Parallel()
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
-	_, _ = zip.Write([]byte(event))
+	_, _ = zip.Write([]byte(adaptertest.Event))
 	_ = zip.Close()
 	const formType = echo.MIMEApplicationForm
 	dump := middleware.BodyDump(func(*echo.Context, []byte, []byte, error) {})
@@ -147,29 +133,29 @@ func TestMiddlewaresThatTouchTheBody(t *testing.T) {
 		outside, inside             int
 	}{
 		{"Decompress", "application/json", "gzip", packed.String(), middleware.Decompress(), 500, 200},
-		{"BodyDump", "application/json", "", event, dump, 200, 200},
+		{"BodyDump", "application/json", "", adaptertest.Event, dump, 200, 200},
 		{"MethodOverride from a form", formType, "", "type=a", form, 500, 200},
-		{"BodyLimit that is kept", "application/json", "", event, middleware.BodyLimit(1 << 10), 200, 200},
-		{"Gzip", "application/json", "", event, middleware.Gzip(), 200, 200},
-		{"CSRF blocks every webhook: skip it for the route", "application/json", "", event, middleware.CSRF(), 400, 400},
+		{"BodyLimit that is kept", "application/json", "", adaptertest.Event, middleware.BodyLimit(1 << 10), 200, 200},
+		{"Gzip", "application/json", "", adaptertest.Event, middleware.Gzip(), 200, 200},
+		{"CSRF blocks every webhook: skip it for the route", "application/json", "", adaptertest.Event, middleware.CSRF(), 400, 400},
 	} {
 		for _, outside := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, outside %v", c.name, outside), func(t *testing.T) {
 				t.Parallel()
-				k := newKit(t, core.Config{})
+				k := adaptertest.NewKit(t, core.Config{})
 				use, want := []echo.MiddlewareFunc{echov5wh.New(k.Verifier), c.mw}, c.inside
 				if outside {
 					use[0], use[1], want = use[1], use[0], c.outside
 				}
-				target := serve(t, mount(func(ctx *echo.Context) error { return ctx.NoContent(200) }, use...))
-				req := k.request(t, target, "msg_1", 0, c.body)
+				target := adaptertest.Serve(t, mount(func(ctx *echo.Context) error { return ctx.NoContent(200) }, use...))
+				req := k.Request(t, target, "msg_1", 0, c.body)
 				req.Header.Set("Content-Type", c.contentType)
 				if c.encoding != "" {
 					req.Header.Set("Content-Encoding", c.encoding)
 				}
-				r := do(t, req)
-				if r.status != want || want == 500 && k.last().Reason != core.ErrBodyConsumed {
-					t.Errorf("got %d %s, observed %v", r.status, r.body, k.last().Err)
+				r := adaptertest.Try(t, req)
+				if r.Status != want || want == 500 && k.Last().Reason != core.ErrBodyConsumed {
+					t.Errorf("got %d %s, observed %v", r.Status, r.Body, k.Last().Err)
 				}
 			})
 		}
@@ -178,18 +164,18 @@ func TestMiddlewaresThatTouchTheBody(t *testing.T) {
 
 func TestBodyLimitOutsideAnswersItself(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
-	target := serve(t, mount(func(*echo.Context) error {
+	k := adaptertest.NewKit(t, core.Config{})
+	target := adaptertest.Serve(t, mount(func(*echo.Context) error {
 		t.Error("the handler ran")
 		return nil
 	}, middleware.BodyLimit(10), echov5wh.New(k.Verifier, echov5wh.Deny(func(*echo.Context, *core.Error) error {
 		t.Error("Deny was asked")
 		return nil
 	}))))
-	req := k.request(t, target, "msg_1", 0, event)
+	req := k.Request(t, target, "msg_1", 0, adaptertest.Event)
 	req.ContentLength = -1 // a declared length is refused upstream
-	if r := do(t, req); r.status != http.StatusRequestEntityTooLarge || !strings.Contains(r.body, "Request Entity Too Large") {
-		t.Errorf("got %d %s", r.status, r.body)
+	if r := adaptertest.Try(t, req); r.Status != http.StatusRequestEntityTooLarge || !strings.Contains(r.Body, "Request Entity Too Large") {
+		t.Errorf("got %d %s", r.Status, r.Body)
 	}
 }
 
@@ -227,7 +213,7 @@ func TestOutcome(t *testing.T) {
 			name: "an error under BodyDump inside", inside: middleware.BodyDump(func(*echo.Context, []byte, []byte, error) {}),
 			handler: func(*echo.Context) error { return errTeapot }, status: 418,
 		},
-		{name: "a success under Gzip inside", inside: middleware.Gzip(), handler: func(c *echo.Context) error { return c.String(200, event) }, status: 200, handled: true},
+		{name: "a success under Gzip inside", inside: middleware.Gzip(), handler: func(c *echo.Context) error { return c.String(200, adaptertest.Event) }, status: 200, handled: true},
 		{name: "a failure under Gzip outside", outside: middleware.Gzip(), handler: func(*echo.Context) error { return errTeapot }, status: 418},
 		{name: "http.ErrAbortHandler, which Recover passes on", inside: recovering, handler: func(*echo.Context) error { panic(http.ErrAbortHandler) }, status: 0},
 		{name: "a failure written to the raw writer, of which c.Response knows nothing", handler: func(c *echo.Context) error {
@@ -252,7 +238,7 @@ func TestOutcome(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			var runs atomic.Int32
 			var use []echo.MiddlewareFunc
 			for _, mw := range []echo.MiddlewareFunc{c.outside, echov5wh.New(k.Verifier), c.inside} {
@@ -264,23 +250,23 @@ func TestOutcome(t *testing.T) {
 				runs.Add(1)
 				return c.handler(ctx)
 			}, use...)
-			target := serve(t, e)
-			if first := do(t, k.request(t, target, "msg_1", 0, event)); first.status != c.status {
-				t.Errorf("the first attempt was answered %d %s, want %d", first.status, first.body, c.status)
+			target := adaptertest.Serve(t, e)
+			if first := adaptertest.Try(t, k.Request(t, target, "msg_1", 0, adaptertest.Event)); first.Status != c.status {
+				t.Errorf("the first attempt was answered %d %s, want %d", first.Status, first.Body, c.status)
 			}
 			want := core.Handled
 			if !c.handled {
 				want = core.ErrHandlerFailed
 			}
-			if got := k.last().Reason; got != want {
+			if got := k.Last().Reason; got != want {
 				t.Errorf("observed %s, want %s", got, want)
 			}
-			r := do(t, k.request(t, target, "msg_1", -2*time.Second, event))
+			r := adaptertest.Try(t, k.Request(t, target, "msg_1", -2*time.Second, adaptertest.Event))
 			switch {
-			case c.handled && (runs.Load() != 1 || r.status != c.status || r.header.Get(core.RedeliveryHeader) != "acknowledged" || r.body != ""):
-				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.status, r.body, runs.Load())
+			case c.handled && (runs.Load() != 1 || r.Status != c.status || r.Header.Get(core.RedeliveryHeader) != "acknowledged" || r.Body != ""):
+				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.Status, r.Body, runs.Load())
 			case !c.handled && runs.Load() != 2:
-				t.Errorf("failed, but the next attempt did not run: %d %s", r.status, r.body)
+				t.Errorf("failed, but the next attempt did not run: %d %s", r.Status, r.Body)
 			}
 		})
 	}
@@ -311,10 +297,10 @@ func early(then echo.HandlerFunc) echo.HandlerFunc {
 func TestTheMessageIsFoundInEveryContext(t *testing.T) {
 	t.Parallel()
 	type outerKey struct{}
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	check := func(where string, m core.Message) {
 		t.Helper()
-		if m.ID != "msg_1" || string(m.Body) != event {
+		if m.ID != "msg_1" || string(m.Body) != adaptertest.Event {
 			t.Errorf("%s: %+v", where, m)
 		}
 	}
@@ -344,14 +330,14 @@ func TestTheMessageIsFoundInEveryContext(t *testing.T) {
 			check("net/http behind echo.WrapHandler", nethttp.Message(r))
 		}))(c)
 	}
-	if r := do(t, k.request(t, serve(t, mount(handler, outside, echov5wh.New(k.Verifier))), "msg_1", 0, event)); r.status != 200 {
+	if r := adaptertest.Try(t, k.Request(t, adaptertest.Serve(t, mount(handler, outside, echov5wh.New(k.Verifier))), "msg_1", 0, adaptertest.Event)); r.Status != 200 {
 		t.Error(r)
 	}
 	var none core.Message
-	do(t, k.request(t, serve(t, mount(func(c *echo.Context) error {
+	adaptertest.Try(t, k.Request(t, adaptertest.Serve(t, mount(func(c *echo.Context) error {
 		none = echov5wh.Message(c)
 		return nil
-	})), "msg_1", 0, event))
+	})), "msg_1", 0, adaptertest.Event))
 	if none.ID != "" {
 		t.Errorf("without the middleware there is a message: %+v", none)
 	}
@@ -362,7 +348,7 @@ func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
 	for name, custom := range map[string]bool{"with the default HTTPErrorHandler": false, "with one of the application's own": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			logged := 0
 			e := mount(func(*echo.Context) error {
 				t.Error("the handler ran")
@@ -379,15 +365,15 @@ func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
 			if custom {
 				e.HTTPErrorHandler = func(c *echo.Context, _ error) { _ = c.String(599, "mine") }
 			}
-			req := k.request(t, serve(t, e), "msg_1", 0, event)
-			req.Body = io.NopCloser(strings.NewReader(strings.ToUpper(event)))
-			r := do(t, req)
+			req := k.Request(t, adaptertest.Serve(t, e), "msg_1", 0, adaptertest.Event)
+			req.Body = io.NopCloser(strings.NewReader(strings.ToUpper(adaptertest.Event)))
+			r := adaptertest.Try(t, req)
 			want := (&core.Error{Reason: core.ErrNoMatch}).Answer()
-			if r.status != want.Status || r.body != string(want.Body) || logged != want.Status || r.header.Get("X-Outer") != "kept" {
-				t.Errorf("answered %d %s, logged %d", r.status, r.body, logged)
+			if r.Status != want.Status || r.Body != string(want.Body) || logged != want.Status || r.Header.Get("X-Outer") != "kept" {
+				t.Errorf("answered %d %s, logged %d", r.Status, r.Body, logged)
 			}
 			for key, values := range want.Header {
-				if got := r.header[key]; strings.Join(got, "|") != strings.Join(values, "|") {
+				if got := r.Header[key]; strings.Join(got, "|") != strings.Join(values, "|") {
 					t.Errorf("%s is %q, want %q", key, got, values)
 				}
 			}
@@ -397,9 +383,9 @@ func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
 
 func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	denied := 0
-	target := serve(t, mount(func(c *echo.Context) error { return c.String(202, "done") },
+	target := adaptertest.Serve(t, mount(func(c *echo.Context) error { return c.String(202, "done") },
 		echov5wh.New(k.Verifier, echov5wh.Deny(func(_ *echo.Context, err *core.Error) error {
 			denied++
 			return echo.NewHTTPError(err.Answer().Status, "custom").Wrap(err)
@@ -414,8 +400,8 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 		{-2 * time.Second, 202, "", 0},                     // acknowledged
 		{time.Hour, 401, `{"message":"custom"}` + "\n", 1}, // refused, rendered by the HTTPErrorHandler
 	} {
-		if r := do(t, k.request(t, target, "msg_1", c.age, event)); r.status != c.status || r.body != c.body || denied != c.denied {
-			t.Errorf("attempt %d: %d %q, denied %d times", i+1, r.status, r.body, denied)
+		if r := adaptertest.Try(t, k.Request(t, target, "msg_1", c.age, adaptertest.Event)); r.Status != c.status || r.Body != c.body || denied != c.denied {
+			t.Errorf("attempt %d: %d %q, denied %d times", i+1, r.Status, r.Body, denied)
 		}
 	}
 }
@@ -424,12 +410,12 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 // HTTPErrorHandler does.
 func TestDenyMayLeaveATooLargeBodyToTheHTTPErrorHandler(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{MaxBody: 10})
-	target := serve(t, mount(func(*echo.Context) error { return nil }, echov5wh.New(k.Verifier, echov5wh.Deny(func(_ *echo.Context, err *core.Error) error {
+	k := adaptertest.NewKit(t, core.Config{MaxBody: 10})
+	target := adaptertest.Serve(t, mount(func(*echo.Context) error { return nil }, echov5wh.New(k.Verifier, echov5wh.Deny(func(_ *echo.Context, err *core.Error) error {
 		return echo.NewHTTPError(err.Answer().Status, "")
 	}))))
-	if r := do(t, k.request(t, target, "msg_1", 0, event)); r.status != http.StatusRequestEntityTooLarge || k.last().Reason != core.ErrBodyTooLarge {
-		t.Errorf("got %d, observed %v", r.status, k.last().Err)
+	if r := adaptertest.Try(t, k.Request(t, target, "msg_1", 0, adaptertest.Event)); r.Status != http.StatusRequestEntityTooLarge || k.Last().Reason != core.ErrBodyTooLarge {
+		t.Errorf("got %d, observed %v", r.Status, k.Last().Err)
 	}
 }
 
@@ -467,10 +453,10 @@ func TestAWriterOutsideThatHidesEchosOwn(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
-			r := do(t, k.request(t, serve(t, mount(c.handler, hide, echov5wh.New(k.Verifier))), "msg_1", 0, event))
-			if r.status != c.status || k.last().Reason != c.want {
-				t.Errorf("got %d, observed %s", r.status, k.last().Reason)
+			k := adaptertest.NewKit(t, core.Config{})
+			r := adaptertest.Try(t, k.Request(t, adaptertest.Serve(t, mount(c.handler, hide, echov5wh.New(k.Verifier))), "msg_1", 0, adaptertest.Event))
+			if r.Status != c.status || k.Last().Reason != c.want {
+				t.Errorf("got %d, observed %s", r.Status, k.Last().Reason)
 			}
 		})
 	}

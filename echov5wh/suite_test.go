@@ -2,10 +2,8 @@ package echov5wh_test
 
 import (
 	"io"
-	"log"
 	"log/slog"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"testing"
 
@@ -14,6 +12,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/echov5wh"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/whtest"
 )
 
@@ -74,26 +73,13 @@ func serveSuite(t testing.TB, m whtest.AdapterMount) string {
 		}
 	}
 	routes.POST("/*", run, use...)
-	return serve(t, e)
+	return adaptertest.Serve(t, e)
 }
 
 func newEcho() *echo.Echo {
 	e := echo.New()
 	e.Logger = slog.New(slog.DiscardHandler)
 	return e
-}
-
-// serve runs h on loopback until the test ends.
-func serve(t testing.TB, h http.Handler) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
-	go func() { _ = s.Serve(l) }()
-	t.Cleanup(func() { _ = s.Close() })
-	return "http://" + l.Addr().String()
 }
 
 func call(c *echo.Context) *whtest.AdapterCall {

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 )
 
@@ -54,14 +55,14 @@ func byContext(mw func(http.Handler) http.Handler) echo.MiddlewareFunc {
 // outer is another net/http middleware, whose writer unwraps.
 func outer(mw func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		inner := mw(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(unwrapping{w}, r) }))
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(unwrapping{w}, r) })
+		inner := mw(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(adaptertest.Unwrapping{ResponseWriter: w}, r)
+		}))
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(adaptertest.Unwrapping{ResponseWriter: w}, r)
+		})
 	}
 }
-
-type unwrapping struct{ http.ResponseWriter }
-
-func (u unwrapping) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 // A net/http middleware does not see the error that a handler of echo returns.
 func TestNetHTTPRefusesToStandAroundHandlersOfEcho(t *testing.T) {
@@ -76,22 +77,22 @@ func TestNetHTTPRefusesToStandAroundHandlersOfEcho(t *testing.T) {
 			} {
 				t.Run(fmt.Sprintf("%s, in a chain %v, the handler %s", name, chained, kind), func(t *testing.T) {
 					t.Parallel()
-					k := newKit(t, core.Config{})
+					k := adaptertest.NewKit(t, core.Config{})
 					mw := nethttp.New(k.Verifier)
 					if chained {
 						mw = outer(mw)
 					}
 					runs := 0
-					target := serve(t, mount(func(c echo.Context) error {
+					target := adaptertest.Serve(t, mount(func(c echo.Context) error {
 						runs++
 						return handler(c)
 					}, bridge(mw)))
 					for attempt := range 2 {
-						r := do(t, k.request(t, target, "msg_1", 0, event))
-						if r.status != http.StatusInternalServerError || runs != 0 {
-							t.Errorf("attempt %d: got %d, the handler ran %d times", attempt+1, r.status, runs)
+						r := adaptertest.Try(t, k.Request(t, target, "msg_1", 0, adaptertest.Event))
+						if r.Status != http.StatusInternalServerError || runs != 0 {
+							t.Errorf("attempt %d: got %d, the handler ran %d times", attempt+1, r.Status, runs)
 						}
-						if err := k.last().Err; !errors.Is(err, core.ErrMisconfigured) || !strings.Contains(err.Error(), " echowh.New") {
+						if err := k.Last().Err; !errors.Is(err, core.ErrMisconfigured) || !strings.Contains(err.Error(), " echowh.New") {
 							t.Errorf("attempt %d: observed %v", attempt+1, err)
 						}
 					}
@@ -105,21 +106,21 @@ func TestNetHTTPMayStandWhereItSeesTheResponse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		mount func(k *kit) http.Handler
+		mount func(k *adaptertest.Kit) http.Handler
 		want  core.Reason
 	}{
-		{"around the whole application", func(k *kit) http.Handler {
+		{"around the whole application", func(k *adaptertest.Kit) http.Handler {
 			return nethttp.New(k.Verifier)(mount(func(echo.Context) error { return echo.ErrTeapot }))
 		}, core.ErrHandlerFailed},
-		{"in echo.WrapHandler", func(k *kit) http.Handler {
+		{"in echo.WrapHandler", func(k *adaptertest.Kit) http.Handler {
 			return mount(echo.WrapHandler(nethttp.New(k.Verifier)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusTeapot)
 			}))))
 		}, core.ErrHandlerFailed},
-		{"in echo.WrapHandler, and nothing is written", func(k *kit) http.Handler {
+		{"in echo.WrapHandler, and nothing is written", func(k *adaptertest.Kit) http.Handler {
 			return mount(echo.WrapHandler(nethttp.New(k.Verifier)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))))
 		}, core.Handled},
-		{"in a mux in echo.WrapHandler, made for the request", func(k *kit) http.Handler {
+		{"in a mux in echo.WrapHandler, made for the request", func(k *adaptertest.Kit) http.Handler {
 			return mount(echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				mux := http.NewServeMux()
 				mux.Handle("POST /hook", nethttp.New(k.Verifier)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
@@ -129,9 +130,9 @@ func TestNetHTTPMayStandWhereItSeesTheResponse(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
-			do(t, k.request(t, serve(t, c.mount(k)), "msg_1", 0, event))
-			if got := k.last(); got.Reason != c.want {
+			k := adaptertest.NewKit(t, core.Config{})
+			adaptertest.Try(t, k.Request(t, adaptertest.Serve(t, c.mount(k)), "msg_1", 0, adaptertest.Event))
+			if got := k.Last(); got.Reason != c.want {
 				t.Errorf("observed %s (%v), want %s", got.Reason, got.Err, c.want)
 			}
 		})
@@ -141,15 +142,15 @@ func TestNetHTTPMayStandWhereItSeesTheResponse(t *testing.T) {
 // Report-only mode changes nothing for a program that mounts the middleware in the wrong place.
 func TestAMisplacedNetHTTPInReportOnlyModeLeavesTheBody(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{DangerouslyReportOnly: true})
-	target := serve(t, mount(func(c echo.Context) error {
+	k := adaptertest.NewKit(t, core.Config{DangerouslyReportOnly: true})
+	target := adaptertest.Serve(t, mount(func(c echo.Context) error {
 		b, err := io.ReadAll(c.Request().Body)
 		if err != nil {
 			return err
 		}
 		return c.Blob(http.StatusOK, "text/plain", b)
 	}, echo.WrapMiddleware(nethttp.New(k.Verifier))))
-	if r := do(t, k.request(t, target, "msg_1", 0, event)); r.status != http.StatusOK || r.body != event || k.last().Reason != core.ErrMisconfigured {
-		t.Errorf("got %d %q, observed %v", r.status, r.body, k.last().Err)
+	if r := adaptertest.Try(t, k.Request(t, target, "msg_1", 0, adaptertest.Event)); r.Status != http.StatusOK || r.Body != adaptertest.Event || k.Last().Reason != core.ErrMisconfigured {
+		t.Errorf("got %d %q, observed %v", r.Status, r.Body, k.Last().Err)
 	}
 }

@@ -1,10 +1,7 @@
 package fiberv3wh_test
 
 import (
-	"context"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,22 +11,16 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/fiberv3wh"
-	"github.com/hookonce/hookonce/internal/testmode"
+	"github.com/hookonce/hookonce/internal/adaptertest"
+	"github.com/hookonce/hookonce/internal/adaptertest/fibertest"
 )
-
-// forgetful admits everything, so that one signed message can be sent again and again.
-type forgetful struct{}
-
-func (forgetful) Swap(_ context.Context, _ core.Key, _, next core.Value, _ time.Duration) (core.Value, error) {
-	return next, nil
-}
 
 // route returns a function that sends one message of size bytes through New and an empty handler,
 // without a network.
 func route(tb testing.TB, size int) func() {
 	tb.Helper()
-	v := core.Must(core.New(core.Secrets(secret), forgetful{}, nil))
-	signer, err := core.NewSigner(secret)
+	v := core.Must(core.New(core.Secrets(adaptertest.Secret), adaptertest.Forgetful{}, nil))
+	signer, err := core.NewSigner(adaptertest.Secret)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -59,29 +50,6 @@ func route(tb testing.TB, size int) func() {
 	}
 }
 
-func BenchmarkRoute(b *testing.B) {
-	for _, size := range []int{256, 1 << 10, 16 << 10, 1 << 20} {
-		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			send := route(b, size)
-			b.SetBytes(int64(size))
-			b.ReportAllocs()
-			for b.Loop() {
-				send()
-			}
-		})
-	}
-}
+func BenchmarkRoute(b *testing.B) { adaptertest.BenchmarkRoute(b, route) }
 
-// TestAllocations keeps the cost known: the delivery is core's, the copies of the headers and of
-// the body are ours.
-func TestAllocations(t *testing.T) {
-	testmode.Count(t)
-	const budget = 3
-	got, send := math.Inf(1), route(t, 1<<10)
-	for range 3 { // the runtime's own allocations are counted too
-		got = min(got, testing.AllocsPerRun(200, send))
-	}
-	if got > budget {
-		t.Errorf("%v allocations for a message of 1 KiB, want at most %d", got, budget)
-	}
-}
+func TestAllocations(t *testing.T) { fibertest.TestAllocations(t, route) }

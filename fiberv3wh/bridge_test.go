@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v3/middleware/adaptor"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 )
 
@@ -34,17 +35,17 @@ func TestNetHTTPRefusesToStandAroundHandlersOfFiber(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				k := newKit(t, core.Config{})
+				k := adaptertest.NewKit(t, core.Config{})
 				runs := 0
 				app := fiber.New()
 				app.Post("/hook", adaptor.HTTPMiddleware(wrap(nethttp.New(k.Verifier))), func(c fiber.Ctx) error {
 					runs++
 					return handler(c)
 				})
-				if r := do(t, k.request(t, serve(t, app), "msg_1", 0, event)); r.status != http.StatusInternalServerError || runs != 0 {
-					t.Errorf("got %d, the handler ran %d times", r.status, runs)
+				if r := adaptertest.Do(t, k.Request(t, serve(t, app), "msg_1", 0, adaptertest.Event)); r.Status != http.StatusInternalServerError || runs != 0 {
+					t.Errorf("got %d, the handler ran %d times", r.Status, runs)
 				}
-				if err := k.last().Err; !errors.Is(err, core.ErrMisconfigured) || !strings.Contains(err.Error(), " fiberv3wh.New") {
+				if err := k.Last().Err; !errors.Is(err, core.ErrMisconfigured) || !strings.Contains(err.Error(), " fiberv3wh.New") {
 					t.Errorf("observed %v", err)
 				}
 			})
@@ -65,11 +66,11 @@ func TestNetHTTPMayStandWhereItSeesTheResponse(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			app := fiber.New()
 			app.Post("/hook", adaptor.HTTPHandler(nethttp.New(k.Verifier)(c.handler)))
-			if r := do(t, k.request(t, serve(t, app), "msg_1", 0, event)); r.status != c.status || k.last().Reason != c.want {
-				t.Errorf("got %d, observed %s (%v)", r.status, k.last().Reason, k.last().Err)
+			if r := adaptertest.Do(t, k.Request(t, serve(t, app), "msg_1", 0, adaptertest.Event)); r.Status != c.status || k.Last().Reason != c.want {
+				t.Errorf("got %d, observed %s (%v)", r.Status, k.Last().Reason, k.Last().Err)
 			}
 		})
 	}

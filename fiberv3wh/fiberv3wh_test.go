@@ -9,10 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -24,16 +22,15 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/fiberv3wh"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
-
-const event = `{"type":"invoice.paid"}`
 
 // TestEveryWayToReadTheBody runs each in a buffering server and in a streaming one.
 func TestEveryWayToReadTheBody(t *testing.T) {
 	t.Parallel()
 	form := url.Values{"type": {"invoice.paid"}}.Encode()
-	multi, multiType := multipartBody(t)
+	multi, multiType := adaptertest.Multipart(t)
 	type payload struct {
 		Type string `form:"type" json:"type" xml:"type"`
 	}
@@ -49,8 +46,8 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 		{"Body", "text/plain", "invoice.paid", func(c fiber.Ctx) (string, error) { return string(c.Body()), nil }},
 		{"BodyRaw", "text/plain", "invoice.paid", func(c fiber.Ctx) (string, error) { return string(c.BodyRaw()), nil }},
 		{"Request().Body", "text/plain", "invoice.paid", func(c fiber.Ctx) (string, error) { return string(c.Request().Body()), nil }},
-		{"BodyParser of JSON", "application/json", event, parse},
-		{"BodyParser twice", "application/json", event, func(c fiber.Ctx) (string, error) {
+		{"BodyParser of JSON", "application/json", adaptertest.Event, parse},
+		{"BodyParser twice", "application/json", adaptertest.Event, func(c fiber.Ctx) (string, error) {
 			_, err := parse(c)
 			if err != nil {
 				return "", err
@@ -82,7 +79,7 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 			b, err := io.ReadAll(r)
 			return string(b), err
 		}},
-		{"json.Decoder behind adaptor.HTTPHandler", "application/json", event, func(c fiber.Ctx) (string, error) {
+		{"json.Decoder behind adaptor.HTTPHandler", "application/json", adaptertest.Event, func(c fiber.Ctx) (string, error) {
 			var p payload
 			var err error
 			e := adaptor.HTTPHandlerFunc(func(_ http.ResponseWriter, r *http.Request) { err = json.NewDecoder(r.Body).Decode(&p) })(c)
@@ -96,7 +93,7 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 			for _, c := range cases {
 				t.Run(fmt.Sprintf("%s, streaming %v, chunked %v", c.name, streaming, chunked), func(t *testing.T) {
 					t.Parallel()
-					k := newKit(t, core.Config{})
+					k := adaptertest.NewKit(t, core.Config{})
 					app := fiber.New(fiber.Config{StreamRequestBody: streaming, DisablePreParseMultipartForm: true})
 					app.Post("/hook", fiberv3wh.New(k.Verifier), func(ctx fiber.Ctx) error {
 						got, err := c.read(ctx)
@@ -105,13 +102,13 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 						}
 						return ctx.SendString(got)
 					})
-					req := k.request(t, serve(t, app), "msg_1", 0, c.body)
+					req := k.Request(t, serve(t, app), "msg_1", 0, c.body)
 					req.Header.Set("Content-Type", c.contentType)
 					if chunked {
 						req.ContentLength = -1
 					}
-					if r := do(t, req); r.status != 200 || r.body != "invoice.paid" {
-						t.Errorf("got %d %q (%v), want invoice.paid", r.status, r.body, k.last().Err)
+					if r := adaptertest.Do(t, req); r.Status != 200 || r.Body != "invoice.paid" {
+						t.Errorf("got %d %q (%v), want invoice.paid", r.Status, r.Body, k.Last().Err)
 					}
 				})
 			}
@@ -119,28 +116,11 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 	}
 }
 
-func multipartBody(tb testing.TB) (body, contentType string) {
-	tb.Helper()
-	var b bytes.Buffer
-	w := multipart.NewWriter(&b)
-	_ = w.WriteField("type", "invoice.paid")
-	part, err := w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {`form-data; name="file"; filename="a.txt"`},
-		"X-Part":              {"a header that is lost when fasthttp writes the form out again"},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_, _ = part.Write([]byte("invoice.paid"))
-	_ = w.Close()
-	return b.String(), w.FormDataContentType()
-}
-
 func TestTheSignatureIsCheckedOverTheBytesOfTheWire(t *testing.T) {
 	t.Parallel()
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
-	_, _ = zip.Write([]byte(event))
+	_, _ = zip.Write([]byte(adaptertest.Event))
 	_ = zip.Close()
 
 	for name, encoding := range map[string]struct {
@@ -149,12 +129,12 @@ func TestTheSignatureIsCheckedOverTheBytesOfTheWire(t *testing.T) {
 		want         string
 	}{
 		"compressed JSON is verified compressed and parsed decompressed":                  {"gzip", packed.String(), 200, "invoice.paid"},
-		"a body that only claims to be compressed is still the signed one":                {"gzip", event, 200, "gzip: invalid header"},
-		"an unknown encoding is no business of ours, but c.Body itself answers it by 415": {"zebra", event, 415, "Unsupported Media Type"},
+		"a body that only claims to be compressed is still the signed one":                {"gzip", adaptertest.Event, 200, "gzip: invalid header"},
+		"an unknown encoding is no business of ours, but c.Body itself answers it by 415": {"zebra", adaptertest.Event, 415, "Unsupported Media Type"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			app := fiber.New()
 			app.Post("/hook", fiberv3wh.New(k.Verifier), func(c fiber.Ctx) error {
 				if got := string(fiberv3wh.Message(c).Body); got != encoding.body {
@@ -169,10 +149,10 @@ func TestTheSignatureIsCheckedOverTheBytesOfTheWire(t *testing.T) {
 				}
 				return c.SendString(p.Type)
 			})
-			req := k.request(t, serve(t, app), "msg_1", 0, encoding.body)
+			req := k.Request(t, serve(t, app), "msg_1", 0, encoding.body)
 			req.Header.Set("Content-Encoding", encoding.header)
-			if r := do(t, req); r.status != encoding.status || r.body != encoding.want {
-				t.Errorf("got %d %q, want %d %q", r.status, r.body, encoding.status, encoding.want)
+			if r := adaptertest.Do(t, req); r.Status != encoding.status || r.Body != encoding.want {
+				t.Errorf("got %d %q, want %d %q", r.Status, r.Body, encoding.status, encoding.want)
 			}
 		})
 	}
@@ -181,7 +161,7 @@ func TestTheSignatureIsCheckedOverTheBytesOfTheWire(t *testing.T) {
 func TestTheMessageIsFoundInEveryContext(t *testing.T) {
 	t.Parallel()
 	type outerKey struct{}
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	app := fiber.New()
 	var after context.Context
 	var afterMessage core.Message
@@ -192,7 +172,7 @@ func TestTheMessageIsFoundInEveryContext(t *testing.T) {
 		return err
 	})
 	check := func(where string, m core.Message) {
-		if m.ID != "msg_1" || string(m.Body) != event || m.KeyID != "key-1" {
+		if m.ID != "msg_1" || string(m.Body) != adaptertest.Event || m.KeyID != "key-1" {
 			t.Errorf("%s: %+v", where, m)
 		}
 	}
@@ -215,7 +195,7 @@ func TestTheMessageIsFoundInEveryContext(t *testing.T) {
 			check("adaptor.HTTPHandler", from(r.Context()))
 		})(c)
 	})
-	if r := do(t, k.request(t, serve(t, app), "msg_1", 0, event)); r.status != 200 {
+	if r := adaptertest.Do(t, k.Request(t, serve(t, app), "msg_1", 0, adaptertest.Event)); r.Status != 200 {
 		t.Fatal(r)
 	}
 	if after.Err() != nil || after.Value(outerKey{}) != "outer" {
@@ -256,13 +236,13 @@ func TestWhatIsKeptStaysAsItWas(t *testing.T) {
 	for _, streaming := range []bool{false, true} {
 		t.Run(fmt.Sprintf("streaming %v", streaming), func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			var messages []core.Message
 			var sources []*core.Request
 			v, err := core.New(core.KeySourceFunc(func(_ context.Context, r *core.Request) (string, *core.Keys, error) {
 				sources = append(sources, &core.Request{Method: r.Method, URL: r.URL, Header: r.Header})
-				return "acme", core.Secrets(secret), nil
-			}), memstore.New(), &core.Config{Observe: func(_ context.Context, e core.Event) { k.events = append(k.events, e) }})
+				return "acme", core.Secrets(adaptertest.Secret), nil
+			}), memstore.New(), &core.Config{Observe: k.Observe})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -271,19 +251,19 @@ func TestWhatIsKeptStaysAsItWas(t *testing.T) {
 				messages = append(messages, fiberv3wh.Message(c))
 				return nil
 			})
-			conn := dial(t, serve(t, app))
+			conn := adaptertest.Dial(t, serve(t, app))
 			replies := bufio.NewReader(conn)
 			names := []string{"AAAAAAAA", "BBBBBBBB", "CCCCCCCC"}
 			for _, name := range names {
 				body := `{"name":"` + name + `"}`
-				head := strings.Replace(k.head(t, "evt_"+name, body), "/hook", "/"+name, 1)
+				head := strings.Replace(k.Head(t, "evt_"+name, body), "/hook", "/"+name, 1)
 				fmt.Fprintf(conn, "%sX-Name: %s\r\nX-Name: 2\r\nContent-Length: %d\r\n\r\n%s", head, name, len(body), body)
-				if r := read(t, replies); r.status != 200 {
-					t.Fatalf("%s: %d %s", name, r.status, r.body)
+				if r := adaptertest.Read(t, replies); r.Status != 200 {
+					t.Fatalf("%s: %d %s", name, r.Status, r.Body)
 				}
 			}
 			for i, name := range names {
-				m, r, e := messages[i], sources[i], k.events[i]
+				m, r, e := messages[i], sources[i], k.Events()[i]
 				if m.ID != "evt_"+name || string(m.Body) != `{"name":"`+name+`"}` {
 					t.Errorf("message %d became %s %s", i, m.ID, m.Body)
 				}
@@ -296,35 +276,6 @@ func TestWhatIsKeptStaysAsItWas(t *testing.T) {
 			}
 		})
 	}
-}
-
-func dial(tb testing.TB, target string) net.Conn {
-	tb.Helper()
-	u, err := url.Parse(target)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	conn, err := net.Dial("tcp", u.Host)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-	tb.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-func read(tb testing.TB, from *bufio.Reader) reply {
-	tb.Helper()
-	res, err := http.ReadResponse(from, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return reply{status: res.StatusCode, header: res.Header, body: string(b), closed: res.Close}
 }
 
 // TestOutcome sends a message twice, the second time as a newer attempt: the handler must run again
@@ -378,7 +329,7 @@ func TestOutcome(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			var runs atomic.Int32
 			app := fiber.New()
 			for _, h := range c.outside {
@@ -393,22 +344,22 @@ func TestOutcome(t *testing.T) {
 				return c.handler(ctx)
 			})...)
 			target := serve(t, app)
-			if r := do(t, k.request(t, target, "msg_1", 0, event)); r.status != c.status {
-				t.Errorf("the first attempt was answered %d %s, want %d", r.status, r.body, c.status)
+			if r := adaptertest.Do(t, k.Request(t, target, "msg_1", 0, adaptertest.Event)); r.Status != c.status {
+				t.Errorf("the first attempt was answered %d %s, want %d", r.Status, r.Body, c.status)
 			}
 			want := core.Handled
 			if !c.handled {
 				want = core.ErrHandlerFailed
 			}
-			if got := k.last().Reason; got != want {
+			if got := k.Last().Reason; got != want {
 				t.Errorf("observed %s, want %s", got, want)
 			}
-			r := do(t, k.request(t, target, "msg_1", -2*time.Second, event))
+			r := adaptertest.Do(t, k.Request(t, target, "msg_1", -2*time.Second, adaptertest.Event))
 			switch {
-			case c.handled && (runs.Load() != 1 || r.status != c.status || r.header.Get(core.RedeliveryHeader) != "acknowledged" || r.body != ""):
-				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.status, r.body, runs.Load())
+			case c.handled && (runs.Load() != 1 || r.Status != c.status || r.Header.Get(core.RedeliveryHeader) != "acknowledged" || r.Body != ""):
+				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.Status, r.Body, runs.Load())
 			case !c.handled && runs.Load() != 2:
-				t.Errorf("failed, but the next attempt did not run: %d %s", r.status, r.body)
+				t.Errorf("failed, but the next attempt did not run: %d %s", r.Status, r.Body)
 			}
 		})
 	}
@@ -416,23 +367,23 @@ func TestOutcome(t *testing.T) {
 
 func TestAHijackIsNoSuccess(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	app := fiber.New()
 	app.Post("/hook", fiberv3wh.New(k.Verifier), func(c fiber.Ctx) error {
 		c.RequestCtx().Hijack(func(conn net.Conn) { conn.Close() })
 		return nil
 	})
-	conn := dial(t, serve(t, app))
-	fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", k.head(t, "msg_1", event), len(event), event)
+	conn := adaptertest.Dial(t, serve(t, app))
+	fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", k.Head(t, "msg_1", adaptertest.Event), len(adaptertest.Event), adaptertest.Event)
 	_, _ = io.ReadAll(conn)
-	if got := k.last().Reason; got != core.ErrHandlerFailed {
+	if got := k.Last().Reason; got != core.ErrHandlerFailed {
 		t.Errorf("observed %s", got)
 	}
 }
 
 func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	logged := 0
 	app := fiber.New(fiber.Config{ErrorHandler: func(c fiber.Ctx, _ error) error { return c.Status(599).SendString("mine") }})
 	app.Use(func(c fiber.Ctx) error {
@@ -446,15 +397,15 @@ func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
 		return nil
 	})
 	target := serve(t, app)
-	req := k.request(t, target, "msg_1", 0, event)
-	req.Body = io.NopCloser(strings.NewReader(strings.ToUpper(event)))
-	r := do(t, req)
+	req := k.Request(t, target, "msg_1", 0, adaptertest.Event)
+	req.Body = io.NopCloser(strings.NewReader(strings.ToUpper(adaptertest.Event)))
+	r := adaptertest.Do(t, req)
 	want := (&core.Error{Reason: core.ErrNoMatch}).Answer()
-	if r.status != want.Status || r.body != string(want.Body) || logged != want.Status || r.header.Get("X-Outer") != "kept" {
-		t.Errorf("answered %d %s, logged %d", r.status, r.body, logged)
+	if r.Status != want.Status || r.Body != string(want.Body) || logged != want.Status || r.Header.Get("X-Outer") != "kept" {
+		t.Errorf("answered %d %s, logged %d", r.Status, r.Body, logged)
 	}
 	for key, values := range want.Header {
-		if got := r.header[key]; strings.Join(got, "|") != strings.Join(values, "|") {
+		if got := r.Header[key]; strings.Join(got, "|") != strings.Join(values, "|") {
 			t.Errorf("%s is %q, want %q", key, got, values)
 		}
 	}
@@ -462,7 +413,7 @@ func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
 
 func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	denied := 0
 	app := fiber.New(fiber.Config{ErrorHandler: func(c fiber.Ctx, err error) error {
 		return c.Status(http.StatusTeapot).SendString("ErrorHandler: " + err.Error())
@@ -482,15 +433,15 @@ func TestDenyIsAskedForRefusalsOnly(t *testing.T) {
 		{-2 * time.Second, 202, "", 0},                      // acknowledged
 		{time.Hour, 418, "ErrorHandler: outside-window", 1}, // refused
 	} {
-		if r := do(t, k.request(t, target, "msg_1", c.age, event)); r.status != c.status || r.body != c.body || denied != c.denied {
-			t.Errorf("attempt %d: %d %q, denied %d times", i+1, r.status, r.body, denied)
+		if r := adaptertest.Do(t, k.Request(t, target, "msg_1", c.age, adaptertest.Event)); r.Status != c.status || r.Body != c.body || denied != c.denied {
+			t.Errorf("attempt %d: %d %q, denied %d times", i+1, r.Status, r.Body, denied)
 		}
 	}
 }
 
 func TestMultipartNeedsItsBytes(t *testing.T) {
 	t.Parallel()
-	body, contentType := multipartBody(t)
+	body, contentType := adaptertest.Multipart(t)
 	for _, c := range []struct {
 		name   string
 		config fiber.Config
@@ -502,16 +453,16 @@ func TestMultipartNeedsItsBytes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			app := fiber.New(c.config)
 			app.Post("/hook", fiberv3wh.New(k.Verifier), func(fiber.Ctx) error { return nil })
-			req := k.request(t, serve(t, app), "msg_1", 0, body)
+			req := k.Request(t, serve(t, app), "msg_1", 0, body)
 			req.Header.Set("Content-Type", contentType)
-			r := do(t, req)
-			if r.status != c.status {
-				t.Errorf("got %d %s", r.status, r.body)
+			r := adaptertest.Do(t, req)
+			if r.Status != c.status {
+				t.Errorf("got %d %s", r.Status, r.Body)
 			}
-			if err := k.last().Err; c.status == 500 && (!errors.Is(err, core.ErrBodyConsumed) ||
+			if err := k.Last().Err; c.status == 500 && (!errors.Is(err, core.ErrBodyConsumed) ||
 				!strings.Contains(err.Error(), "DisablePreParseMultipartForm")) {
 				t.Errorf("observed %v", err)
 			}
@@ -521,16 +472,16 @@ func TestMultipartNeedsItsBytes(t *testing.T) {
 
 func TestABodyChangedBeforeUsIsNoWrongSignature(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	app := fiber.New()
 	app.Use(func(c fiber.Ctx) error {
 		c.Request().SetBodyString("decompressed, say")
 		return c.Next()
 	})
 	app.Post("/hook", fiberv3wh.New(k.Verifier), func(fiber.Ctx) error { return nil })
-	r := do(t, k.request(t, serve(t, app), "msg_1", 0, event))
-	if r.status != 500 || k.last().Reason != core.ErrBodyConsumed {
-		t.Errorf("got %d, observed %v", r.status, k.last().Err)
+	r := adaptertest.Do(t, k.Request(t, serve(t, app), "msg_1", 0, adaptertest.Event))
+	if r.Status != 500 || k.Last().Reason != core.ErrBodyConsumed {
+		t.Errorf("got %d, observed %v", r.Status, k.Last().Err)
 	}
 }
 
@@ -544,16 +495,16 @@ func TestPreforkNeedsAStoreThatIsShared(t *testing.T) {
 		"a shared store is fine":           {shared{memstore.New()}, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			var seen error
-			v, err := core.New(core.Secrets(secret), c.store, &core.Config{Observe: func(_ context.Context, e core.Event) { seen = e.Err }})
+			v, err := core.New(core.Secrets(adaptertest.Secret), c.store, &core.Config{Observe: func(_ context.Context, e core.Event) { seen = e.Err }})
 			if err != nil {
 				t.Fatal(err)
 			}
 			app := fiber.New()
 			app.Post("/hook", fiberv3wh.New(v), func(fiber.Ctx) error { return nil })
-			if r := do(t, k.request(t, serve(t, app), "msg_1", 0, event)); r.status != c.status {
-				t.Errorf("got %d %s", r.status, r.body)
+			if r := adaptertest.Do(t, k.Request(t, serve(t, app), "msg_1", 0, adaptertest.Event)); r.Status != c.status {
+				t.Errorf("got %d %s", r.Status, r.Body)
 			}
 			if c.status == 500 && (!errors.Is(seen, core.ErrMisconfigured) || !strings.Contains(seen.Error(), "Prefork")) {
 				t.Errorf("observed %v", seen)
@@ -586,13 +537,13 @@ func TestHeaderLines(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			app := fiber.New(c.config)
 			app.Post("/hook", fiberv3wh.New(k.Verifier), func(fiber.Ctx) error { return nil })
-			conn := dial(t, serve(t, app))
-			fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", c.change(k.head(t, "msg_1", event)), len(event), event)
-			if r := read(t, bufio.NewReader(conn)); r.status != c.status {
-				t.Errorf("got %d %s: %v", r.status, r.body, k.last().Err)
+			conn := adaptertest.Dial(t, serve(t, app))
+			fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", c.change(k.Head(t, "msg_1", adaptertest.Event)), len(adaptertest.Event), adaptertest.Event)
+			if r := adaptertest.Read(t, bufio.NewReader(conn)); r.Status != c.status {
+				t.Errorf("got %d %s: %v", r.Status, r.Body, k.Last().Err)
 			}
 		})
 	}

@@ -3,7 +3,6 @@ package fiberv3wh_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -18,45 +17,24 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/fiberv3wh"
+	"github.com/hookonce/hookonce/internal/adaptertest"
+	"github.com/hookonce/hookonce/internal/adaptertest/fibertest"
 	"github.com/hookonce/hookonce/whtest"
 )
 
 func TestSuite(t *testing.T) {
-	t.Parallel()
-	// fiber alone loses refusals: without our listener it needs another lingering one.
-	withoutOurs := func(t testing.TB, app *fiber.App) string { return serveOn(t, app, lingering{listen(t)}) }
-	for name, serve := range map[string]func(testing.TB, *fiber.App) string{"Listener": serveListener, "another listener": withoutOurs} {
-		for _, streaming := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, StreamRequestBody %v", name, streaming), func(t *testing.T) {
-				t.Parallel()
-				whtest.TestAdapter(t, whtest.Adapter{
-					Serve: func(t testing.TB, m whtest.AdapterMount) string {
-						return strings.TrimSuffix(serve(t, mountSuite(m, streaming)), "/hook")
-					},
-					SilenceIs200: true, ServerReadsBody: true, HandlerErrors: true, Hijacks: true, PanicEndsProcess: true, Dispatches: true,
-				})
-			})
+	on := func(serve func(testing.TB, *fiber.App) string) fibertest.Mount {
+		return func(tb testing.TB, m whtest.AdapterMount, streaming bool) string {
+			return strings.TrimSuffix(serve(tb, mountSuite(m, streaming)), "/hook")
 		}
 	}
-}
-
-type lingering struct{ net.Listener }
-
-func (l lingering) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if tcp, ok := c.(*net.TCPConn); ok {
-		return lingeringConn{tcp}, err
-	}
-	return c, err
-}
-
-type lingeringConn struct{ *net.TCPConn }
-
-func (c lingeringConn) Close() error {
-	_ = c.CloseWrite()
-	_ = c.SetReadDeadline(time.Now().Add(600 * time.Millisecond))
-	_, _ = io.Copy(io.Discard, c.TCPConn)
-	return c.TCPConn.Close()
+	fibertest.TestSuite(t, map[string]fibertest.Mount{
+		"Listener": on(serveListener),
+		// fiber alone loses refusals: without our listener it needs another lingering one.
+		"another listener": on(func(tb testing.TB, app *fiber.App) string {
+			return serveOn(tb, app, fibertest.Lingering{Listener: adaptertest.Listen(tb)})
+		}),
+	})
 }
 
 // mountSuite mounts the adapter for the suite.

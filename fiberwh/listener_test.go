@@ -2,15 +2,11 @@ package fiberwh_test
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
-	"mime/multipart"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,41 +16,17 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/fiberwh"
+	"github.com/hookonce/hookonce/internal/adaptertest"
+	"github.com/hookonce/hookonce/internal/adaptertest/fibertest"
 )
 
-// Not parallel: it measures memory. Without the listener each connection takes 1 MiB.
+// Not parallel: it measures memory.
 func TestAnAnnouncedBodyHoldsLittleMemory(t *testing.T) {
-	const connections = 200
-	for sent, most := range map[int]int64{1: 64 << 10, 20 << 10: 128 << 10} {
-		k := newKit(t, core.Config{})
-		target := serveListener(t, hooked(k, fiber.Config{ReadTimeout: time.Minute}))
-		body := strings.Repeat("x", 1<<20)
-		before := held()
-		for range connections {
-			conn := dial(t, target)
-			fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", k.head(t, "msg_1", body), len(body), body[:sent])
-			defer conn.Close()
-		}
-		time.Sleep(300 * time.Millisecond) // until all have been read
-		if got := (held() - before) / connections; got > most {
-			t.Errorf("a connection that announces 1 MiB and sends %d bytes holds %d bytes, want %d at most", sent, got, most)
-		} else {
-			t.Logf("announced 1 MiB, sent %d bytes: %d bytes a connection", sent, got)
-		}
-	}
-}
-
-// held is the size of heap and stacks.
-func held() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc + m.StackInuse)
+	fibertest.TestAnAnnouncedBodyHoldsLittleMemory(t, serveHooked)
 }
 
 // hooked is an app with a route of a sender and another one.
-func hooked(k *kit, cfg fiber.Config) *fiber.App {
+func hooked(k *adaptertest.Kit, cfg fiber.Config) *fiber.App {
 	cfg.DisableStartupMessage = true
 	app := fiber.New(cfg)
 	app.Post("/hook", fiberwh.New(k.Verifier), func(c *fiber.Ctx) error { return c.Send(c.Body()) })
@@ -67,9 +39,15 @@ func hooked(k *kit, cfg fiber.Config) *fiber.App {
 	return app
 }
 
+// serveHooked is hooked behind the Listener.
+func serveHooked(tb testing.TB, k *adaptertest.Kit, readTimeout time.Duration) string {
+	tb.Helper()
+	return serveListener(tb, hooked(k, fiber.Config{ReadTimeout: readTimeout}))
+}
+
 func TestTheListenerKeepsTheLimitsOfOtherRoutes(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	var runs atomic.Int32
 	app := fiber.New(fiber.Config{BodyLimit: 50_000, ErrorHandler: func(c *fiber.Ctx, err error) error {
 		return c.Status(http.StatusTeapot).SendString(err.Error())
@@ -83,17 +61,17 @@ func TestTheListenerKeepsTheLimitsOfOtherRoutes(t *testing.T) {
 	for _, size := range []int{0, 1, 8 << 10, 16 << 10, 16<<10 + 1, 50_000, 50_001, 200_000} {
 		for _, chunked := range []bool{false, true} {
 			body := strings.Repeat("0123456789", size/10+1)[:size]
-			req := k.request(t, target, "msg_1", 0, body)
+			req := k.Request(t, target, "msg_1", 0, body)
 			if chunked {
 				req.ContentLength = -1
 			}
 			before := runs.Load()
-			r := do(t, req)
+			r := adaptertest.Do(t, req)
 			switch fits := size <= 50_000; {
-			case fits && (r.status != 200 || r.body != body || r.closed):
-				t.Errorf("%d bytes, chunked %v: got %d with %d bytes, closed: %v", size, chunked, r.status, len(r.body), r.closed)
-			case !fits && (r.status != http.StatusTeapot || r.body != "Request Entity Too Large" || !r.closed):
-				t.Errorf("%d bytes, chunked %v: got %d %q, closed: %v", size, chunked, r.status, r.body, r.closed)
+			case fits && (r.Status != 200 || r.Body != body || r.Closed):
+				t.Errorf("%d bytes, chunked %v: got %d with %d bytes, closed: %v", size, chunked, r.Status, len(r.Body), r.Closed)
+			case !fits && (r.Status != http.StatusTeapot || r.Body != "Request Entity Too Large" || !r.Closed):
+				t.Errorf("%d bytes, chunked %v: got %d %q, closed: %v", size, chunked, r.Status, r.Body, r.Closed)
 			case fits != (runs.Load() == before+1):
 				t.Errorf("%d bytes, chunked %v: the handler ran %d times", size, chunked, runs.Load()-before)
 			}
@@ -102,100 +80,15 @@ func TestTheListenerKeepsTheLimitsOfOtherRoutes(t *testing.T) {
 }
 
 func TestTheListenerPassesFormsOnAndKeepsTheSignedBytes(t *testing.T) {
-	t.Parallel()
-	k := newKit(t, core.Config{})
-	target := serveListener(t, hooked(k, fiber.Config{})) // forms are parsed first by default
-	var form bytes.Buffer
-	w := multipart.NewWriter(&form)
-	_ = w.WriteField("a", "value ")
-	f, _ := w.CreateFormFile("f", "name")
-	_, _ = io.WriteString(f, strings.Repeat("x", 100_000))
-	_ = w.Close()
-	for path, want := range map[string]string{"/other": "value name", "/hook": form.String()} {
-		req := k.request(t, strings.Replace(target, "/hook", path, 1), "msg_1", 0, form.String())
-		req.Header.Set("Content-Type", w.FormDataContentType())
-		if r := do(t, req); r.status != 200 || r.body != want {
-			t.Errorf("%s: got %d %.100q: %v", path, r.status, r.body, k.last().Err)
-		}
-	}
+	fibertest.TestTheListenerPassesFormsOnAndKeepsTheSignedBytes(t, serveHooked)
 }
 
 func TestRequestsFollowEachOtherOverTheListener(t *testing.T) {
-	t.Parallel()
-	k := newKit(t, core.Config{})
-	conn := dial(t, serveListener(t, hooked(k, fiber.Config{})))
-	var text strings.Builder
-	bodies := []string{"{}", strings.Repeat("a", 30_000), "", strings.Repeat("b", 300_000), "[]"}
-	for i, body := range bodies {
-		fmt.Fprint(&text, k.head(t, fmt.Sprintf("msg_%d", i), body))
-		if i%2 == 1 {
-			fmt.Fprintf(&text, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
-		} else {
-			fmt.Fprintf(&text, "Content-Length: %d\r\n\r\n%s", len(body), body)
-		}
-	}
-	go io.WriteString(conn, text.String()) //nolint:errcheck // a failure shows below
-	from := bufio.NewReader(conn)
-	for i, body := range bodies {
-		if r := read(t, from); r.status != 200 || r.body != body || r.closed {
-			t.Fatalf("%d: got %d and %d bytes: %v", i, r.status, len(r.body), k.last().Err)
-		}
-	}
+	fibertest.TestRequestsFollowEachOtherOverTheListener(t, serveHooked)
 }
 
 func TestABodyThatBreaksOffIsNotHandledOverTheListener(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name, tail string
-		half       bool
-		status     int
-	}{
-		{"announced", "Content-Length: 100000\r\n\r\n" + strings.Repeat("x", 50_000), true, 400},
-		{"chunked", "Transfer-Encoding: chunked\r\n\r\n5\r\nab", true, 400},
-		{"no chunk", "Transfer-Encoding: chunked\r\n\r\nzz\r\n", true, 400},
-		{"announced and slow", "Content-Length: 100000\r\n\r\n" + strings.Repeat("x", 50_000), false, 408},
-		{"chunked and slow", "Transfer-Encoding: chunked\r\n\r\n5\r\nab", false, 408},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			k := newKit(t, core.Config{})
-			target := serveListener(t, hooked(k, fiber.Config{ReadTimeout: 5 * time.Second}))
-			conn := dial(t, target)
-			fmt.Fprint(conn, k.head(t, "msg_1", "abcde"), c.tail)
-			if half, ok := conn.(interface{ CloseWrite() error }); ok && c.half {
-				_ = half.CloseWrite()
-			}
-			if r := read(t, bufio.NewReader(conn)); r.status != c.status || !r.closed || k.last().Reason != "" {
-				t.Errorf("got %d, closed: %v, observed %q", r.status, r.closed, k.last().Reason)
-			}
-		})
-	}
-}
-
-// closing returns when the server has finally closed a connection.
-type closing struct {
-	net.Listener
-
-	closed chan time.Time
-}
-
-func (l closing) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if tcp, ok := c.(*net.TCPConn); ok {
-		return closingConn{tcp, l.closed}, err
-	}
-	return c, err
-}
-
-type closingConn struct {
-	*net.TCPConn
-
-	closed chan time.Time
-}
-
-func (c closingConn) Close() error {
-	c.closed <- time.Now()
-	return c.TCPConn.Close()
+	fibertest.TestABodyThatBreaksOffIsNotHandledOverTheListener(t, serveHooked)
 }
 
 func TestTheListenerLingersForAMomentWhereBytesAreUnread(t *testing.T) {
@@ -233,16 +126,16 @@ func TestTheListenerLingersForAMomentWhereBytesAreUnread(t *testing.T) {
 // closedAfter sends a request and returns the time until its connection is finally closed.
 func closedAfter(t *testing.T, tail string, more bool) time.Duration {
 	t.Helper()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	app := hooked(k, fiber.Config{})
 	closed := make(chan time.Time, 1)
-	ln := listen(t)
-	serving := fiberwh.Listener(app, closing{ln, closed})
+	ln := adaptertest.Listen(t)
+	serving := fiberwh.Listener(app, fibertest.Closing{Listener: ln, Closed: closed})
 	go app.Listener(serving) //nolint:errcheck // ends with the test
 	t.Cleanup(func() { _ = app.Shutdown() })
-	conn := dial(t, "http://"+ln.Addr().String())
+	conn := adaptertest.Dial(t, "http://"+ln.Addr().String())
 	began := time.Now()
-	fmt.Fprint(conn, k.head(t, "msg_1", "{}"), tail)
+	fmt.Fprint(conn, k.Head(t, "msg_1", "{}"), tail)
 	if more {
 		go func() {
 			for err := error(nil); err == nil; time.Sleep(10 * time.Millisecond) {
@@ -250,7 +143,7 @@ func closedAfter(t *testing.T, tail string, more bool) time.Duration {
 			}
 		}()
 	}
-	read(t, bufio.NewReader(conn))
+	adaptertest.Read(t, bufio.NewReader(conn))
 	select {
 	case at := <-closed:
 		return at.Sub(began)
@@ -262,16 +155,16 @@ func closedAfter(t *testing.T, tail string, more bool) time.Duration {
 
 func TestAnAppWithTheListenerEndsAtOnceWhileConnectionsAreIdle(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	app := hooked(k, fiber.Config{})
-	ln := listen(t)
+	ln := adaptertest.Listen(t)
 	serving := fiberwh.Listener(app, ln)
 	go app.Listener(serving) //nolint:errcheck // ends with Shutdown
 	for i := range 8 {
-		conn := dial(t, "http://"+ln.Addr().String())
-		fmt.Fprintf(conn, "%sContent-Length: 2\r\n\r\n{}", k.head(t, fmt.Sprintf("msg_%d", i), "{}"))
-		if r := read(t, bufio.NewReader(conn)); r.status != 200 || r.closed {
-			t.Fatalf("got %d, closed: %v", r.status, r.closed)
+		conn := adaptertest.Dial(t, "http://"+ln.Addr().String())
+		fmt.Fprintf(conn, "%sContent-Length: 2\r\n\r\n{}", k.Head(t, fmt.Sprintf("msg_%d", i), "{}"))
+		if r := adaptertest.Read(t, bufio.NewReader(conn)); r.Status != 200 || r.Closed {
+			t.Fatalf("got %d, closed: %v", r.Status, r.Closed)
 		}
 	}
 	began := time.Now()
@@ -285,7 +178,7 @@ func TestAnAppWithTheListenerEndsAtOnceWhileConnectionsAreIdle(t *testing.T) {
 
 func TestTLSGoesAroundTheListener(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	server := httptest.NewUnstartedServer(nil)
 	server.StartTLS() // for its certificate
 	defer server.Close()
@@ -293,12 +186,12 @@ func TestTLSGoesAroundTheListener(t *testing.T) {
 
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Post("/hook", fiberwh.New(k.Verifier), func(c *fiber.Ctx) error { return c.SendString(c.Protocol()) })
-	ln := listen(t)
+	ln := adaptertest.Listen(t)
 	serving := tls.NewListener(fiberwh.Listener(app, ln), config)
 	go app.Listener(serving) //nolint:errcheck // ends with the test
 	t.Cleanup(func() { _ = app.Shutdown() })
 	for i, size := range []int{2, 500_000, 5_000_000} {
-		res, err := server.Client().Do(k.request(t, "https://"+ln.Addr().String()+"/hook", fmt.Sprintf("msg_%d", i), 0, strings.Repeat("x", size)))
+		res, err := server.Client().Do(k.Request(t, "https://"+ln.Addr().String()+"/hook", fmt.Sprintf("msg_%d", i), 0, strings.Repeat("x", size)))
 		if err != nil {
 			t.Fatalf("%d bytes: %v", size, err)
 		}

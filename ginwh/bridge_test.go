@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 )
 
@@ -42,13 +43,11 @@ func byContext(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 func logged(mw func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		inner := mw(next)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(unwrapping{w}, r) })
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(adaptertest.Unwrapping{ResponseWriter: w}, r)
+		})
 	}
 }
-
-type unwrapping struct{ http.ResponseWriter }
-
-func (u unwrapping) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 // buffering wraps gin's writer, as a gin middleware does, without Unwrap.
 type buffering struct{ gin.ResponseWriter }
@@ -74,18 +73,18 @@ func TestNetHTTPRefusesToStandAroundHandlersOfGin(t *testing.T) {
 		for _, status := range []int{http.StatusInternalServerError, http.StatusNoContent} {
 			t.Run(name+", the handler writes "+http.StatusText(status), func(t *testing.T) {
 				t.Parallel()
-				k := newKit(t, core.Config{})
+				k := adaptertest.NewKit(t, core.Config{})
 				runs := 0 // gin runs the next handler even after a refusal, unless something aborts
-				target := serve(t, mount(append(bridge(nethttp.New(k.Verifier)), func(c *gin.Context) {
+				target := adaptertest.Serve(t, mount(append(bridge(nethttp.New(k.Verifier)), func(c *gin.Context) {
 					if _, verified := core.FromContext(c.Request.Context()); verified {
 						runs++
 					}
 					c.Status(status)
 				})...))
-				if r := do(t, k.request(t, target, "msg_1", 0, event)); r.status != http.StatusInternalServerError || runs != 0 {
-					t.Errorf("got %d, %d messages were handled", r.status, runs)
+				if r := adaptertest.Try(t, k.Request(t, target, "msg_1", 0, adaptertest.Event)); r.Status != http.StatusInternalServerError || runs != 0 {
+					t.Errorf("got %d, %d messages were handled", r.Status, runs)
 				}
-				if err := k.last().Err; !errors.Is(err, core.ErrMisconfigured) || !strings.Contains(err.Error(), " ginwh.New") {
+				if err := k.Last().Err; !errors.Is(err, core.ErrMisconfigured) || !strings.Contains(err.Error(), " ginwh.New") {
 					t.Errorf("observed %v", err)
 				}
 			})
@@ -99,19 +98,19 @@ func TestNetHTTPMayStandWhereItSeesTheResponse(t *testing.T) {
 	silent := func(http.ResponseWriter, *http.Request) {}
 	for _, c := range []struct {
 		name  string
-		mount func(k *kit) http.Handler
+		mount func(k *adaptertest.Kit) http.Handler
 		want  core.Reason
 	}{
-		{"around the engine", func(k *kit) http.Handler {
+		{"around the engine", func(k *adaptertest.Kit) http.Handler {
 			return nethttp.New(k.Verifier)(mount(func(c *gin.Context) { c.Status(500) }))
 		}, core.ErrHandlerFailed},
-		{"in gin.WrapH", func(k *kit) http.Handler {
+		{"in gin.WrapH", func(k *adaptertest.Kit) http.Handler {
 			return mount(gin.WrapH(nethttp.New(k.Verifier)(http.HandlerFunc(teapot))))
 		}, core.ErrHandlerFailed},
-		{"in gin.WrapF, and nothing is written", func(k *kit) http.Handler {
+		{"in gin.WrapF, and nothing is written", func(k *adaptertest.Kit) http.Handler {
 			return mount(gin.WrapF(nethttp.New(k.Verifier)(http.HandlerFunc(silent)).ServeHTTP))
 		}, core.Handled},
-		{"in a mux in gin.WrapH, made for the request", func(k *kit) http.Handler {
+		{"in a mux in gin.WrapH, made for the request", func(k *adaptertest.Kit) http.Handler {
 			return mount(gin.WrapF(func(w http.ResponseWriter, r *http.Request) {
 				mux := http.NewServeMux()
 				mux.Handle("POST /hook", nethttp.New(k.Verifier)(http.HandlerFunc(silent)))
@@ -121,9 +120,9 @@ func TestNetHTTPMayStandWhereItSeesTheResponse(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
-			do(t, k.request(t, serve(t, c.mount(k)), "msg_1", 0, event))
-			if got := k.last(); got.Reason != c.want {
+			k := adaptertest.NewKit(t, core.Config{})
+			adaptertest.Try(t, k.Request(t, adaptertest.Serve(t, c.mount(k)), "msg_1", 0, adaptertest.Event))
+			if got := k.Last(); got.Reason != c.want {
 				t.Errorf("observed %s (%v), want %s", got.Reason, got.Err, c.want)
 			}
 		})

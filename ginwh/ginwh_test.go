@@ -1,13 +1,11 @@
 package ginwh_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -23,6 +21,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/ginwh"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 )
 
@@ -33,7 +32,7 @@ type payload struct {
 func TestEveryWayToReadTheBody(t *testing.T) {
 	t.Parallel()
 	form := url.Values{"type": {"invoice.paid"}}.Encode()
-	multi, multiType := multipartBody(t)
+	multi, multiType := adaptertest.Multipart(t)
 	const formType = "application/x-www-form-urlencoded"
 	bind := func(f func(c *gin.Context, obj any) error) func(c *gin.Context) (string, error) {
 		return func(c *gin.Context) (string, error) {
@@ -55,15 +54,15 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 		name, contentType, body string
 		read                    func(c *gin.Context) (string, error)
 	}{
-		{"json.Decoder", "application/json", event, bind(func(c *gin.Context, obj any) error { return json.NewDecoder(c.Request.Body).Decode(obj) })},
-		{"BindJSON", "application/json", event, bind((*gin.Context).BindJSON)},
-		{"Bind of JSON", "application/json", event, bind((*gin.Context).Bind)},
-		{"ShouldBind of JSON", "application/json", event, bind((*gin.Context).ShouldBind)},
+		{"json.Decoder", "application/json", adaptertest.Event, bind(func(c *gin.Context, obj any) error { return json.NewDecoder(c.Request.Body).Decode(obj) })},
+		{"BindJSON", "application/json", adaptertest.Event, bind((*gin.Context).BindJSON)},
+		{"Bind of JSON", "application/json", adaptertest.Event, bind((*gin.Context).Bind)},
+		{"ShouldBind of JSON", "application/json", adaptertest.Event, bind((*gin.Context).ShouldBind)},
 		{"ShouldBindXML", "application/xml", "<e><type>invoice.paid</type></e>", bind((*gin.Context).ShouldBindXML)},
 		{"ShouldBindYAML", "application/yaml", "type: invoice.paid", bind((*gin.Context).ShouldBindYAML)},
-		{"ShouldBindBodyWith", "application/json", event, withJSON},
-		{"ShouldBindBodyWith twice", "application/json", event, twice(withJSON, withJSON)},
-		{"BindJSON, then ShouldBindBodyWith", "application/json", event, twice(bind((*gin.Context).BindJSON), withJSON)},
+		{"ShouldBindBodyWith", "application/json", adaptertest.Event, withJSON},
+		{"ShouldBindBodyWith twice", "application/json", adaptertest.Event, twice(withJSON, withJSON)},
+		{"BindJSON, then ShouldBindBodyWith", "application/json", adaptertest.Event, twice(bind((*gin.Context).BindJSON), withJSON)},
 		{"GetRawData", "text/plain", "invoice.paid", func(c *gin.Context) (string, error) {
 			b, err := c.GetRawData()
 			return string(b), err
@@ -101,36 +100,22 @@ func TestEveryWayToReadTheBody(t *testing.T) {
 		for _, c := range cases {
 			t.Run(fmt.Sprintf("%s, chunked %v", c.name, chunked), func(t *testing.T) {
 				t.Parallel()
-				k := newKit(t, core.Config{})
-				target := serve(t, mount(ginwh.New(k.Verifier), func(ctx *gin.Context) {
+				k := adaptertest.NewKit(t, core.Config{})
+				target := adaptertest.Serve(t, mount(ginwh.New(k.Verifier), func(ctx *gin.Context) {
 					got, err := c.read(ctx)
 					ctx.String(http.StatusOK, "%s%v", got, err)
 				}))
-				req := k.request(t, target, "msg_1", 0, c.body)
+				req := k.Request(t, target, "msg_1", 0, c.body)
 				req.Header.Set("Content-Type", c.contentType)
 				if chunked {
 					req.ContentLength = -1
 				}
-				if r := do(t, req); r.status != 200 || r.body != "invoice.paid<nil>" {
-					t.Errorf("got %d %q (%v)", r.status, r.body, k.last().Err)
+				if r := adaptertest.Try(t, req); r.Status != 200 || r.Body != "invoice.paid<nil>" {
+					t.Errorf("got %d %q (%v)", r.Status, r.Body, k.Last().Err)
 				}
 			})
 		}
 	}
-}
-
-func multipartBody(tb testing.TB) (body, contentType string) {
-	tb.Helper()
-	var b bytes.Buffer
-	w := multipart.NewWriter(&b)
-	_ = w.WriteField("type", "invoice.paid")
-	part, err := w.CreateFormFile("file", "a.txt")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_, _ = part.Write([]byte("invoice.paid"))
-	_ = w.Close()
-	return b.String(), w.FormDataContentType()
 }
 
 func TestBodiesReadBeforeUs(t *testing.T) {
@@ -140,27 +125,27 @@ func TestBodiesReadBeforeUs(t *testing.T) {
 		before                  gin.HandlerFunc
 		status                  int
 	}{
-		{"ShouldBindBodyWith leaves the bytes, and they are used", "application/json", event, func(c *gin.Context) {
+		{"ShouldBindBodyWith leaves the bytes, and they are used", "application/json", adaptertest.Event, func(c *gin.Context) {
 			_ = c.ShouldBindBodyWith(new(payload), binding.JSON)
 		}, 200},
-		{"ShouldBindJSON does not", "application/json", event, func(c *gin.Context) { _ = c.ShouldBindJSON(new(payload)) }, 500},
+		{"ShouldBindJSON does not", "application/json", adaptertest.Event, func(c *gin.Context) { _ = c.ShouldBindJSON(new(payload)) }, 500},
 		{"PostForm does not", "application/x-www-form-urlencoded", "type=a", func(c *gin.Context) { c.PostForm("type") }, 500},
-		{"a decompressing middleware swaps the body", "application/json", event, func(c *gin.Context) {
+		{"a decompressing middleware swaps the body", "application/json", adaptertest.Event, func(c *gin.Context) {
 			c.Request.Body = io.NopCloser(strings.NewReader("{}"))
 		}, 500},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
-			target := serve(t, mount(c.before, ginwh.New(k.Verifier), func(ctx *gin.Context) {
+			k := adaptertest.NewKit(t, core.Config{})
+			target := adaptertest.Serve(t, mount(c.before, ginwh.New(k.Verifier), func(ctx *gin.Context) {
 				if b, err := ctx.GetRawData(); err != nil || string(b) != c.body {
 					t.Errorf("the handler reads %q, %v", b, err)
 				}
 			}))
-			req := k.request(t, target, "msg_1", 0, c.body)
+			req := k.Request(t, target, "msg_1", 0, c.body)
 			req.Header.Set("Content-Type", c.contentType)
-			if r := do(t, req); r.status != c.status || c.status == 500 && k.last().Reason != core.ErrBodyConsumed {
-				t.Errorf("got %d, observed %v", r.status, k.last().Err)
+			if r := adaptertest.Try(t, req); r.Status != c.status || c.status == 500 && k.Last().Reason != core.ErrBodyConsumed {
+				t.Errorf("got %d, observed %v", r.Status, k.Last().Err)
 			}
 		})
 	}
@@ -273,7 +258,7 @@ func TestOutcome(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			k := newKit(t, core.Config{})
+			k := adaptertest.NewKit(t, core.Config{})
 			var runs atomic.Int32
 			var chain []gin.HandlerFunc
 			for _, h := range []gin.HandlerFunc{c.outside, ginwh.New(k.Verifier), c.inside, func(ctx *gin.Context) {
@@ -284,24 +269,24 @@ func TestOutcome(t *testing.T) {
 					chain = append(chain, h)
 				}
 			}
-			target := serve(t, mount(chain...))
-			first := do(t, k.request(t, target, "msg_1", 0, event))
-			if first.status != c.status {
-				t.Errorf("the first attempt was answered %d %s, want %d", first.status, first.body, c.status)
+			target := adaptertest.Serve(t, mount(chain...))
+			first := adaptertest.Try(t, k.Request(t, target, "msg_1", 0, adaptertest.Event))
+			if first.Status != c.status {
+				t.Errorf("the first attempt was answered %d %s, want %d", first.Status, first.Body, c.status)
 			}
 			want := core.Handled
 			if !c.handled {
 				want = core.ErrHandlerFailed
 			}
-			if got := k.last().Reason; got != want {
+			if got := k.Last().Reason; got != want {
 				t.Errorf("observed %s, want %s", got, want)
 			}
-			r := do(t, k.request(t, target, "msg_1", -2*time.Second, event))
+			r := adaptertest.Try(t, k.Request(t, target, "msg_1", -2*time.Second, adaptertest.Event))
 			switch {
-			case c.handled && (runs.Load() != 1 || r.status != c.status || r.header.Get(core.RedeliveryHeader) != "acknowledged" || r.body != ""):
-				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.status, r.body, runs.Load())
+			case c.handled && (runs.Load() != 1 || r.Status != c.status || r.Header.Get(core.RedeliveryHeader) != "acknowledged" || r.Body != ""):
+				t.Errorf("handled, but the next attempt was answered %d %q after %d runs", r.Status, r.Body, runs.Load())
 			case !c.handled && runs.Load() != 2:
-				t.Errorf("failed, but the next attempt did not run: %d %s", r.status, r.body)
+				t.Errorf("failed, but the next attempt did not run: %d %s", r.Status, r.Body)
 			}
 		})
 	}
@@ -325,7 +310,7 @@ func early(then gin.HandlerFunc) gin.HandlerFunc {
 
 func TestEarlyHintsReachTheSender(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	hints := 0
 	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 		if code == http.StatusEarlyHints && h.Get("Link") != "" {
@@ -333,9 +318,9 @@ func TestEarlyHintsReachTheSender(t *testing.T) {
 		}
 		return nil
 	}}
-	req := k.request(t, serve(t, mount(ginwh.New(k.Verifier), early(func(c *gin.Context) { c.JSON(201, 1) }))), "msg_1", 0, event)
-	if r := do(t, req.WithContext(httptrace.WithClientTrace(req.Context(), trace))); r.status != 201 || hints != 1 {
-		t.Errorf("got %d after %d early hints", r.status, hints)
+	req := k.Request(t, adaptertest.Serve(t, mount(ginwh.New(k.Verifier), early(func(c *gin.Context) { c.JSON(201, 1) }))), "msg_1", 0, adaptertest.Event)
+	if r := adaptertest.Try(t, req.WithContext(httptrace.WithClientTrace(req.Context(), trace))); r.Status != 201 || hints != 1 {
+		t.Errorf("got %d after %d early hints", r.Status, hints)
 	}
 }
 
@@ -343,11 +328,11 @@ func TestEarlyHintsReachTheSender(t *testing.T) {
 // respond 500: both are failures.
 func TestErrAbortHandlerUnderAnInnerRecoveryIsAFailure(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
-	do(t, k.request(t, serve(t, mount(ginwh.New(k.Verifier), gin.RecoveryWithWriter(io.Discard), func(*gin.Context) {
+	k := adaptertest.NewKit(t, core.Config{})
+	adaptertest.Try(t, k.Request(t, adaptertest.Serve(t, mount(ginwh.New(k.Verifier), gin.RecoveryWithWriter(io.Discard), func(*gin.Context) {
 		panic(http.ErrAbortHandler)
-	})), "msg_1", 0, event))
-	if got := k.last().Reason; got != core.ErrHandlerFailed {
+	})), "msg_1", 0, adaptertest.Event))
+	if got := k.Last().Reason; got != core.ErrHandlerFailed {
 		t.Errorf("observed %s", got)
 	}
 }
@@ -355,10 +340,10 @@ func TestErrAbortHandlerUnderAnInnerRecoveryIsAFailure(t *testing.T) {
 func TestTheMessageIsFoundInEveryContext(t *testing.T) {
 	t.Parallel()
 	type outerKey struct{}
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	check := func(where string, m core.Message) {
 		t.Helper()
-		if m.ID != "msg_1" || string(m.Body) != event {
+		if m.ID != "msg_1" || string(m.Body) != adaptertest.Event {
 			t.Errorf("%s: %+v", where, m)
 		}
 	}
@@ -396,11 +381,11 @@ func TestTheMessageIsFoundInEveryContext(t *testing.T) {
 		check("net/http behind gin.WrapF", nethttp.Message(r))
 	}))
 	g.ContextWithFallback = true
-	if r := do(t, k.request(t, serve(t, g), "msg_1", 0, event)); r.status != 200 {
+	if r := adaptertest.Try(t, k.Request(t, adaptertest.Serve(t, g), "msg_1", 0, adaptertest.Event)); r.Status != 200 {
 		t.Error(r)
 	}
 	var none core.Message
-	do(t, k.request(t, serve(t, mount(func(c *gin.Context) { none = ginwh.Message(c) })), "msg_1", 0, event))
+	adaptertest.Try(t, k.Request(t, adaptertest.Serve(t, mount(func(c *gin.Context) { none = ginwh.Message(c) })), "msg_1", 0, adaptertest.Event))
 	if none.ID != "" {
 		t.Errorf("without the middleware there is a message: %+v", none)
 	}
@@ -408,23 +393,23 @@ func TestTheMessageIsFoundInEveryContext(t *testing.T) {
 
 func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	logged, aborted, ginErrors := 0, false, 0
-	target := serve(t, mount(func(c *gin.Context) {
+	target := adaptertest.Serve(t, mount(func(c *gin.Context) {
 		c.Header("X-Outer", "kept")
 		c.Header("Content-Type", "text/html")
 		c.Next()
 		logged, aborted, ginErrors = c.Writer.Status(), c.IsAborted(), len(c.Errors)
 	}, ginwh.New(k.Verifier), func(*gin.Context) { t.Error("the handler ran") }))
-	req := k.request(t, target, "msg_1", 0, event)
-	req.Body = io.NopCloser(strings.NewReader(strings.ToUpper(event)))
-	r := do(t, req)
+	req := k.Request(t, target, "msg_1", 0, adaptertest.Event)
+	req.Body = io.NopCloser(strings.NewReader(strings.ToUpper(adaptertest.Event)))
+	r := adaptertest.Try(t, req)
 	want := (&core.Error{Reason: core.ErrNoMatch}).Answer()
-	if r.status != want.Status || r.body != string(want.Body) || r.header.Get("X-Outer") != "kept" {
-		t.Errorf("answered %d %s", r.status, r.body)
+	if r.Status != want.Status || r.Body != string(want.Body) || r.Header.Get("X-Outer") != "kept" {
+		t.Errorf("answered %d %s", r.Status, r.Body)
 	}
 	for key, values := range want.Header {
-		if got := r.header[key]; strings.Join(got, "|") != strings.Join(values, "|") {
+		if got := r.Header[key]; strings.Join(got, "|") != strings.Join(values, "|") {
 			t.Errorf("%s is %q, want %q", key, got, values)
 		}
 	}
@@ -436,9 +421,9 @@ func TestRefusalsReachTheSenderAsCoreWroteThem(t *testing.T) {
 
 func TestDenyIsAskedForRefusalsOnlyAndCannotRunTheHandler(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	denied, runs := 0, 0
-	target := serve(t, mount(ginwh.New(k.Verifier, ginwh.Deny(func(c *gin.Context, err *core.Error) {
+	target := adaptertest.Serve(t, mount(ginwh.New(k.Verifier, ginwh.Deny(func(c *gin.Context, err *core.Error) {
 		denied++
 		c.Next()
 		c.JSON(err.Answer().Status, gin.H{"reason": err.Reason})
@@ -456,8 +441,8 @@ func TestDenyIsAskedForRefusalsOnlyAndCannotRunTheHandler(t *testing.T) {
 		{-2 * time.Second, 202, "", 0},                     // acknowledged
 		{time.Hour, 401, `{"reason":"outside-window"}`, 1}, // refused
 	} {
-		if r := do(t, k.request(t, target, "msg_1", c.age, event)); r.status != c.status || r.body != c.body || denied != c.denied || runs != 1 {
-			t.Errorf("attempt %d: %d %q, denied %d times, %d runs", i+1, r.status, r.body, denied, runs)
+		if r := adaptertest.Try(t, k.Request(t, target, "msg_1", c.age, adaptertest.Event)); r.Status != c.status || r.Body != c.body || denied != c.denied || runs != 1 {
+			t.Errorf("attempt %d: %d %q, denied %d times, %d runs", i+1, r.Status, r.Body, denied, runs)
 		}
 	}
 }
@@ -475,7 +460,7 @@ func TestNewPanicsOnANilVerifier(t *testing.T) {
 // A route without the middleware may handle what another one admitted.
 func TestHandleContextHandsAnAdmittedMessageOn(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, core.Config{})
+	k := adaptertest.NewKit(t, core.Config{})
 	g := gin.New()
 	var fromRequest, message core.Message
 	g.POST("/inner", func(c *gin.Context) {
@@ -490,11 +475,11 @@ func TestHandleContextHandsAnAdmittedMessageOn(t *testing.T) {
 		c.Request.URL.Path = "/inner"
 		g.HandleContext(c)
 	})
-	url := serve(t, g)
-	if r := do(t, k.request(t, url, "msg_1", 0, event)); r.status != http.StatusAccepted || fromRequest.ID != "msg_1" || message.ID != "msg_1" {
+	url := adaptertest.Serve(t, g)
+	if r := adaptertest.Try(t, k.Request(t, url, "msg_1", 0, adaptertest.Event)); r.Status != http.StatusAccepted || fromRequest.ID != "msg_1" || message.ID != "msg_1" {
 		t.Errorf("%+v, message %+v, by Message %+v", r, fromRequest, message)
 	}
-	if r := do(t, k.request(t, url, "msg_1", -time.Second, event)); r.status != http.StatusAccepted || r.header.Get(core.RedeliveryHeader) == "" {
+	if r := adaptertest.Try(t, k.Request(t, url, "msg_1", -time.Second, adaptertest.Event)); r.Status != http.StatusAccepted || r.Header.Get(core.RedeliveryHeader) == "" {
 		t.Errorf("redelivery: %+v", r)
 	}
 }

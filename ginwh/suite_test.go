@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"slices"
 	"testing"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/hookonce/hookonce/core"
 	"github.com/hookonce/hookonce/ginwh"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/whtest"
 )
 
@@ -69,9 +68,9 @@ func serveSuite(t testing.TB, m whtest.AdapterMount) string {
 		routes.POST("/*path", append(handlers, run)...)
 	}
 	if m.BodyLimit > 0 { // gin has none of its own
-		return serve(t, http.MaxBytesHandler(g, m.BodyLimit))
+		return adaptertest.Serve(t, http.MaxBytesHandler(g, m.BodyLimit))
 	}
-	return serve(t, g)
+	return adaptertest.Serve(t, g)
 }
 
 // timeout is a typical context timeout middleware.
@@ -85,19 +84,6 @@ func timeout(d time.Duration) gin.HandlerFunc {
 			c.AbortWithStatus(http.StatusGatewayTimeout)
 		}
 	}
-}
-
-// serve runs h on loopback until the test ends.
-func serve(t testing.TB, h http.Handler) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
-	go func() { _ = s.Serve(l) }()
-	t.Cleanup(func() { _ = s.Close() })
-	return "http://" + l.Addr().String()
 }
 
 func call(c *gin.Context) *whtest.AdapterCall {

@@ -8,22 +8,10 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
-
-// bare is a ResponseWriter that costs nothing.
-type bare struct {
-	header http.Header
-	status int
-}
-
-func (b *bare) Header() http.Header         { return b.header }
-func (b *bare) WriteHeader(status int)      { b.status = status }
-func (b *bare) Write(p []byte) (int, error) { return len(p), nil }
-
-// SetReadDeadline exists as in a server: without it http.ResponseController allocates an error.
-func (*bare) SetReadDeadline(time.Time) error { return nil }
 
 // attempts returns a function that sends a new message of 1 KiB through the whole middleware.
 func attempts(tb testing.TB, n int) func() {
@@ -50,15 +38,15 @@ func attempts(tb testing.TB, n int) func() {
 		tb.Fatal(err)
 	}
 	r.RequestURI, r.ContentLength, r.Body = "/hook", int64(len(body)), io.NopCloser(reader)
-	w := &bare{header: make(http.Header)}
+	w := &adaptertest.Discard{Headers: make(http.Header)}
 	i := 0
 	return func() {
 		r.Header = headers[i]
 		i++
 		reader.Reset(body)
 		h.ServeHTTP(w, r)
-		if w.status != http.StatusOK {
-			tb.Fatalf("answered %d", w.status)
+		if w.Status != http.StatusOK {
+			tb.Fatalf("answered %d", w.Status)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 )
 
@@ -35,7 +36,7 @@ func TestAServerOfGo127AnswersManyHeaderValuesItself(t *testing.T) {
 			v, _ := pair(t, nil)
 			asked := false
 			wh := nethttp.New(v)(http.NotFoundHandler())
-			target := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			target := adaptertest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				asked = true
 				wh.ServeHTTP(w, r)
 			}))

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 	"github.com/hookonce/hookonce/stores/memstore"
 	"github.com/hookonce/hookonce/whtest"
@@ -37,13 +38,13 @@ func pair(tb testing.TB, config *core.Config) (*core.Verifier, *core.Signer) {
 
 // deliver sends body as a form to h, which the middleware wraps, with outer upstream of the
 // middleware.
-func deliver(t *testing.T, outer func(http.Handler) http.Handler, h http.HandlerFunc, contentType, body string, chunked bool) reply {
+func deliver(t *testing.T, outer func(http.Handler) http.Handler, h http.HandlerFunc, contentType, body string, chunked bool) adaptertest.Reply {
 	t.Helper()
 	v, signer := pair(t, nil)
-	return post(t, listen(t, outer(nethttp.New(v)(h))), signer, contentType, body, chunked)
+	return post(t, adaptertest.Serve(t, outer(nethttp.New(v)(h))), signer, contentType, body, chunked)
 }
 
-func post(t *testing.T, base string, signer *core.Signer, contentType, body string, chunked bool) reply {
+func post(t *testing.T, base string, signer *core.Signer, contentType, body string, chunked bool) adaptertest.Reply {
 	t.Helper()
 	r := whtest.NewRequest(t, signer, base+"/hook", body, whtest.Header("Content-Type", contentType))
 	if chunked {
@@ -52,36 +53,15 @@ func post(t *testing.T, base string, signer *core.Signer, contentType, body stri
 	if body == "" {
 		r.Body = http.NoBody // otherwise the client sends it chunked
 	}
-	return fetch(t, http.DefaultClient, r)
-}
-
-// reply is a response with its body.
-type reply struct {
-	status, proto int
-	closed        bool
-	body          string
-}
-
-func fetch(t *testing.T, client *http.Client, r *http.Request) reply {
-	t.Helper()
-	resp, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return reply{resp.StatusCode, resp.ProtoMajor, resp.Close, string(body)}
+	return adaptertest.Fetch(t, http.DefaultClient, r)
 }
 
 func same(h http.Handler) http.Handler { return h }
 
-func wantStatus(t *testing.T, resp reply, status int) {
+func wantStatus(t *testing.T, resp adaptertest.Reply, status int) {
 	t.Helper()
-	if resp.status != status {
-		t.Errorf("answered %d %s, want %d", resp.status, resp.body, status)
+	if resp.Status != status {
+		t.Errorf("answered %d %s, want %d", resp.Status, resp.Body, status)
 	}
 }
 
@@ -137,7 +117,7 @@ func TestTheBodyIsThereByEveryWayOfReading(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, chunked %v", c.name, chunked), func(t *testing.T) {
 				t.Parallel()
 				v, signer := pair(t, &core.Config{MaxBody: 12 << 20})
-				base := listen(t, nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				base := adaptertest.Serve(t, nethttp.New(v)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					if got, err := c.read(r); got != c.want || err != nil {
 						t.Errorf("read %.20q, %v, want %q", got, err, c.want)
 					}
@@ -154,7 +134,7 @@ func TestTheBodyIsThereByEveryWayOfReading(t *testing.T) {
 func TestAReverseProxyBehindUsForwardsTheBody(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 2)
-	back := listen(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	back := adaptertest.Serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		got <- string(b)
 	}))
@@ -275,17 +255,17 @@ func TestTimeoutHandlerOutsideLetsTheHandlerFinish(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 		close(left)
 	}))
-	base := listen(t, http.TimeoutHandler(h, 50*time.Millisecond, "late"))
-	send := func(seconds int) reply {
+	base := adaptertest.Serve(t, http.TimeoutHandler(h, 50*time.Millisecond, "late"))
+	send := func(seconds int) adaptertest.Reply {
 		r := whtest.NewRequest(t, signer, base+"/hook", "{}", whtest.ID("msg_1"), whtest.At(time.Now().Add(time.Duration(seconds)*time.Second)))
-		return fetch(t, http.DefaultClient, r)
+		return adaptertest.Fetch(t, http.DefaultClient, r)
 	}
 	wantStatus(t, send(0), http.StatusServiceUnavailable)
 	wantStatus(t, send(1), http.StatusServiceUnavailable) // in flight
 	close(leave)
 	<-left
 	for i := range 100 { // the commit follows
-		if resp := send(2 + i); resp.status == http.StatusNoContent {
+		if resp := send(2 + i); resp.Status == http.StatusNoContent {
 			return
 		}
 	}
@@ -317,8 +297,8 @@ func TestResponseControllerWorksThroughUs(t *testing.T) {
 		}
 		_, _ = io.Copy(w, strings.NewReader("copied"))
 	}, "text/plain", "x", false)
-	if resp.body != "copied" {
-		t.Errorf("body %q", resp.body)
+	if resp.Body != "copied" {
+		t.Errorf("body %q", resp.Body)
 	}
 }
 
@@ -341,7 +321,7 @@ func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 	mux.Handle("/hasty", nethttp.New(hasty, opts...)(handle))
 	s := httptest.NewUnstartedServer(mux)
 	s.EnableHTTP2 = true
-	s.Config.ErrorLog = quiet()
+	s.Config.ErrorLog = adaptertest.Quiet()
 	var conns atomic.Int32
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
@@ -350,7 +330,7 @@ func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 	}
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	sendTo := func(path string, signer *core.Signer, body io.ReadCloser, spoil func(*http.Request)) reply {
+	sendTo := func(path string, signer *core.Signer, body io.ReadCloser, spoil func(*http.Request)) adaptertest.Reply {
 		r := whtest.NewRequest(t, signer, s.URL+path, "{}")
 		if body != nil {
 			r.Body, r.GetBody, r.ContentLength = body, nil, -1
@@ -358,13 +338,15 @@ func testHTTP2(t *testing.T, opts ...nethttp.Option) {
 		if spoil != nil {
 			spoil(r)
 		}
-		got := fetch(t, s.Client(), r)
-		if got.proto != 2 {
-			t.Fatalf("answered in HTTP/%d: this test shows nothing", got.proto)
+		got := adaptertest.Fetch(t, s.Client(), r)
+		if got.Proto != 2 {
+			t.Fatalf("answered in HTTP/%d: this test shows nothing", got.Proto)
 		}
 		return got
 	}
-	send := func(body io.ReadCloser, spoil func(*http.Request)) reply { return sendTo("/hook", signer, body, spoil) }
+	send := func(body io.ReadCloser, spoil func(*http.Request)) adaptertest.Reply {
+		return sendTo("/hook", signer, body, spoil)
+	}
 	stalled := func() io.ReadCloser { // stalls until the client closes it
 		body, _ := io.Pipe()
 		return body
@@ -413,15 +395,15 @@ func TestTheShorterTimeEndsASlowBody(t *testing.T) {
 				case <-time.After(short + 200*time.Millisecond):
 				}
 			})))
-			s.EnableHTTP2, s.Config.ErrorLog, s.Config.ReadTimeout = c.http2, quiet(), c.whole
+			s.EnableHTTP2, s.Config.ErrorLog, s.Config.ReadTimeout = c.http2, adaptertest.Quiet(), c.whole
 			s.StartTLS()
 			t.Cleanup(s.Close)
 			began := time.Now()
-			wantStatus(t, fetch(t, s.Client(), stalling(t, signer, s.URL)), http.StatusRequestTimeout)
+			wantStatus(t, adaptertest.Fetch(t, s.Client(), stalling(t, signer, s.URL)), http.StatusRequestTimeout)
 			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("answered after %v", took)
 			}
-			wantStatus(t, fetch(t, s.Client(), whtest.NewRequest(t, signer, s.URL, "{}")), http.StatusOK)
+			wantStatus(t, adaptertest.Fetch(t, s.Client(), whtest.NewRequest(t, signer, s.URL, "{}")), http.StatusOK)
 		})
 	}
 }
@@ -436,10 +418,10 @@ func TestASlowBodyEndsAlsoWhereTheServersDeadlineWasTakenAway(t *testing.T) {
 		}
 		h.ServeHTTP(w, r)
 	}))
-	s.Config.ErrorLog, s.Config.ReadTimeout = quiet(), 5*time.Second
+	s.Config.ErrorLog, s.Config.ReadTimeout = adaptertest.Quiet(), 5*time.Second
 	s.Start()
 	t.Cleanup(s.Close)
-	wantStatus(t, fetch(t, &http.Client{Timeout: 20 * time.Second}, stalling(t, signer, s.URL)), http.StatusRequestTimeout)
+	wantStatus(t, adaptertest.Fetch(t, &http.Client{Timeout: 20 * time.Second}, stalling(t, signer, s.URL)), http.StatusRequestTimeout)
 }
 
 // Whatever a refused sender does, its connection is finally closed after the grace and net/http's

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"io"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 	"github.com/hookonce/hookonce/whtest"
 )
@@ -64,7 +64,7 @@ func serve(tb testing.TB, m whtest.AdapterMount) string {
 	if m.Log != nil {
 		h = logger(m.Log, h)
 	}
-	return listen(tb, h)
+	return adaptertest.Serve(tb, h)
 }
 
 // timeout is a typical router middleware: it responds if the request's context ended and nothing
@@ -100,19 +100,6 @@ func (w *statusWriter) WriteHeader(status int) {
 }
 
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// listen serves h on loopback until the test ends.
-func listen(tb testing.TB, h http.Handler) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s := &http.Server{Handler: h, ErrorLog: quiet()}
-	go func() { _ = s.Serve(l) }()
-	tb.Cleanup(func() { _ = s.Close() })
-	return "http://" + l.Addr().String()
-}
 
 // recoverer is a typical recover middleware.
 func recoverer(next http.Handler) http.Handler {

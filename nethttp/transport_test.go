@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/internal/adaptertest"
 	"github.com/hookonce/hookonce/nethttp"
 	"github.com/hookonce/hookonce/stores/memstore"
 )
@@ -147,7 +148,7 @@ func TestTransportDoesNotFollowRedirects(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var seen []string
-	base := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	base := adaptertest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		seen = append(seen, r.URL.Path)
 		mu.Unlock()
