@@ -80,7 +80,7 @@ func newApp(framework, kind, secret, redisAddr string) (*app, error) {
 	var err error
 	switch kind {
 	case withMemory:
-		a.verifier, err = core.New(core.Secrets(secret), memstore.New(memstore.Capacity(1<<24)), nil)
+		a.verifier, err = core.New(core.Secrets(secret), memstore.New(memstore.Capacity(1<<22)), nil)
 	case withRedis:
 		client := redis.NewClient(&redis.Options{Addr: redisAddr})
 		a.verifier, err = core.New(core.Secrets(secret), redisstore.New(strings.ReplaceAll(framework, "/", ""), client.Do), nil)
