@@ -48,9 +48,10 @@ func (r Reason) kind() (string, int) {
 	}
 }
 
-// Answer returns the response for the sender. It is either RFC 9457 problem
-// details with only the class of the refusal, or the acknowledgement of a
-// message that was handled before. The caller owns the response.
+// Answer returns the response for the sender. It is either the acknowledgement
+// of a message that was handled before, or RFC 9457 problem details. The
+// details name only a broad class, such as "unauthenticated", not the exact
+// reason. The caller owns the response.
 func (e *Error) Answer() *Answer {
 	if e.status != 0 {
 		return &Answer{Status: e.status, Header: http.Header{RedeliveryHeader: {"acknowledged"}}}

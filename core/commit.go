@@ -25,7 +25,8 @@ import (
 //
 // In every framework, ctx is the request's context or one derived from it.
 // Commit locks the message's record until the transaction ends, so call it
-// last. It is bounded by ctx and [Config.StoreTimeout], and is not retried.
+// last. It takes at most [Config.StoreTimeout], ends when ctx ends, and is not
+// retried.
 //
 // After any error, roll the transaction back. The error is an [*Error]. It
 // wraps [ErrClaimLost] if another attempt has the message: the handler overran

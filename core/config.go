@@ -21,9 +21,9 @@ type Config struct {
 	// Skew is how far apart the clocks of nodes that share a store may be.
 	// Default: 5 seconds.
 	Skew time.Duration
-	// MaxBody is the largest body accepted, in bytes. Default: 1 MiB.
+	// MaxBody is the maximum size of a body, in bytes. Default: 1 MiB.
 	MaxBody int64
-	// BodyTimeout bounds how long the body may take to arrive. A shorter
+	// BodyTimeout limits how long the body may take to arrive. A shorter
 	// ReadTimeout of the server takes precedence. Default: 10 seconds. In fiber
 	// the server reads the body before the middleware runs: set
 	// fiber.Config.ReadTimeout instead.
@@ -36,36 +36,40 @@ type Config struct {
 	// A claim lasts 9 seconds (or Lease, if that is shorter) and is renewed
 	// every 3 seconds while the handler runs. If the process dies, attempts of
 	// the message get 503 for at most 9 seconds plus twice Skew, 19 seconds by
-	// default. Then the handler runs for a later attempt. A renewal may fail
-	// because the store fails, is full, or is locked by the handler's own
-	// transaction. If no renewal succeeds in time, the handler's context is
+	// default. Then the handler runs for a later attempt. If each attempt has
+	// its own timestamp, the later attempt's timestamp must be newer. A renewal
+	// may fail because the store fails, is full, or is locked by the handler's
+	// own transaction. If no renewal succeeds in time, the handler's context is
 	// cancelled before the claim ends. If a process is frozen past the end of
 	// its claim, another attempt may be handled concurrently.
 	Lease time.Duration
 	// Remember is the minimum time for which a handled message is recognized.
 	// Each acknowledged redelivery restarts it. It must be longer than the
-	// sender's longest gap between two attempts. For schemes without a signed
-	// timestamp it is also how long a replay is recognized. Default: 25 hours.
+	// longest time between two attempts of a message. For schemes without a
+	// signed timestamp it is also how long a replay is recognized. Default: 25
+	// hours.
 	Remember time.Duration
-	// Reruns is how many times a failed message may be handled again by an
-	// attempt that is not newer. Such an attempt is a sender's retry within one
-	// second, or an attacker's replay. Default: 3. Negative: never. Maximum:
-	// 63.
+	// Reruns limits how many times a failed message may be handled again by an
+	// attempt whose timestamp is not newer. It applies only if each attempt has
+	// its own timestamp. Such an attempt is a retry within the same second, a
+	// delayed attempt or a replay. Default: 3. Negative: never. Maximum: 63.
 	Reruns int
 	// Repeats is how many more times the same signed content may be handled
-	// within Remember of the first time. It applies if only unsigned values (a
-	// delivery id, a topic) distinguish messages, as with GitHub and Shopify.
-	// It also applies if the sender uses the content of each response, as
-	// Twilio does for a call. An attacker who captured one request can have it
-	// handled that many more times by changing those values. Further attempts
-	// are refused with [ErrRepeated]. Default: 16. Negative: the same signed
-	// content is handled only once. Maximum: 1,000,000.
+	// within Remember of the first time. It applies if attempts have no
+	// timestamp of their own, and only unsigned values (a delivery id, a topic)
+	// distinguish messages. GitHub and Shopify are examples. If such a sender
+	// uses the content of each response, as Twilio does for a call,
+	// redeliveries are handled and count too. An attacker who captured one
+	// request can have it handled that many more times by changing those
+	// values. Further attempts are refused with [ErrRepeated]. Default: 16.
+	// Negative: the same signed content is handled only once. Maximum:
+	// 1,000,000.
 	Repeats int
-	// StoreTimeout bounds each operation on the seen-id store: a claim, or the
-	// record of an outcome. An operation may call the store several times.
-	// Default: 2 seconds.
+	// StoreTimeout limits each operation on the seen-id store: claiming a
+	// message or recording an outcome. An operation may call the store several
+	// times. Default: 2 seconds.
 	StoreTimeout time.Duration
-	// KeyTimeout bounds a lookup in the key source. A lookup that ignores its
+	// KeyTimeout limits a lookup in the key source. A lookup that ignores its
 	// context is abandoned, and the request is refused with
 	// [ErrKeysUnavailable]. At most 1,024 lookups run at once, including
 	// abandoned ones. Further requests are refused in the same way until some
@@ -75,15 +79,15 @@ type Config struct {
 	// Default: time.Now. I/O timeouts and the durations in an [Event] use real
 	// time.
 	Clock func() time.Time
-	// Observe is called once for each attempt. If the handler does not run, it
-	// is called at once, otherwise when the handler has ended. In report-only
-	// mode an attempt that was not admitted is also observed at once. Observe
-	// must be safe for concurrent use and fast: the request waits for it.
-	// Default: none. See [SlogObserver].
+	// Observe is called once for each attempt. It is called when the handler
+	// has ended, or at once if the handler does not run. In report-only mode an
+	// attempt that was not admitted is also observed at once. Observe must be
+	// safe for concurrent use and fast: the request waits for it. Default:
+	// none. See [SlogObserver].
 	Observe func(ctx context.Context, e Event)
 	// SignsOnce says that this sender signs a message once and sends the same
 	// bytes, timestamp included, in every attempt. A retry and a replay are
-	// then identical, and the timestamp only bounds the message's age.
+	// then identical, and the timestamp only limits the message's age.
 	SignsOnce bool
 	// RendersAnew says that this sender renders the body of a message again for
 	// each attempt, so one signed id may arrive with different contents. With
@@ -99,20 +103,21 @@ type Config struct {
 	// was refused without a valid signature. It is called before Observe. It is
 	// for development: its argument may contain credentials and personal data.
 	// If it is set, the body is read even if a refusal would have left it
-	// unread. MaxBody and BodyTimeout still apply (but see
-	// DangerouslyReportOnly, and fiberwh for streams in that mode). It must be
-	// safe for concurrent use, and the request waits for it. A panic in it
-	// propagates to the request. Default: none. explain.Hook returns a function
-	// that reports the mistake.
+	// unread. MaxBody and BodyTimeout still apply, except that BodyTimeout does
+	// not apply in report-only mode. For streamed bodies in report-only mode,
+	// see package fiberwh. It must be safe for concurrent use, and the request
+	// waits for it. A panic in it propagates to the request. Default: none.
+	// explain.Hook returns such a function. It logs the likely cause of each
+	// refusal.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed
 	// timestamp on a store that loses its records at restart. An attacker who
 	// captured a message can have it handled again after each restart.
 	DangerouslyReplayableAfterRestart bool
-	// DangerouslyAcceptPlaceholders accepts secrets that documentation and
-	// templates leave behind, such as "secret", or one byte repeated. It is for
-	// tests with published vectors. In production anyone can sign with such a
-	// secret.
+	// DangerouslyAcceptPlaceholders accepts placeholder secrets from
+	// documentation and templates, such as "secret" or a single repeated byte.
+	// It is for tests with published vectors. In production anyone can sign
+	// with such a secret.
 	DangerouslyAcceptPlaceholders bool
 }
 

@@ -57,11 +57,11 @@ type Delivery struct {
 // cancellation.
 func (d *Delivery) outer() context.Context { return d.ctx.values }
 
-// Admit runs an attempt through the pipeline: headers, tolerance, keys, body,
-// signature, claim, in this order. It sets r.Body to the result of
-// body.ReadBody. It keeps neither r nor body, and does not use r.Header
-// afterwards. ctx is the request's context. A client disconnect does not cancel
-// what Admit began.
+// Admit runs an attempt through the steps of the pipeline, in this order: the
+// headers, tolerance, keys, body, signature and claim. It sets r.Body to the
+// result of body.ReadBody. It keeps neither r nor body, and does not use
+// r.Header afterwards. ctx is the request's context. A client disconnect does
+// not cancel what Admit began.
 //
 // If [Delivery.Answer] is nil the adapter runs the handler with
 // [Delivery.Context] and the restored body. The adapter must call
@@ -288,10 +288,10 @@ func (d *Delivery) Answer() *Answer { return d.answer }
 // runs anyway.
 func (d *Delivery) Err() *Error { return d.err }
 
-// Refusal returns the error that a custom response may replace. It is Err,
-// except that it is nil if the handler runs, or for a challenge or redelivery.
-// The acknowledgement of a redelivery must stay a success, or the sender
-// retries indefinitely.
+// Refusal returns the error that a custom response may replace. It is nil if
+// the handler runs, if the attempt is acknowledged, or if the request is a
+// handshake or challenge. Otherwise it is Err. An acknowledgement must stay a
+// success, or the sender retries indefinitely.
 func (d *Delivery) Refusal() *Error {
 	if d.answer == nil || d.err == nil || d.err.Acknowledges() {
 		return nil
@@ -313,21 +313,21 @@ func (d *Delivery) Message() (m Message, ok bool) {
 // before the claim does. [FromContext] finds the message in it.
 func (d *Delivery) Context() context.Context { return (*handlerContext)(d) }
 
-// Failed is the status for [Delivery.Settle] when the handler ended without a
-// response: after a panic, a hijack, or an error that an upstream middleware
-// will render.
+// Failed tells [Delivery.Settle] that the handler ended without a response: it
+// panicked, hijacked the connection, or returned an error for upstream
+// middleware to render.
 const Failed = -1
 
 // Settle ends the attempt after the handler has ended. status is the handler's
 // status, zero if the handler wrote nothing, or [Failed]. 2xx commits the
 // message. Any other status releases the message, and the handler runs for the
-// sender's next attempt. Settle returns the status that counts. For a handler
-// that wrote nothing that status is 200, or 503 if the handler's context had
+// sender's next attempt. Settle returns the status that decided the outcome. If
+// the handler wrote nothing, that is 200, or 503 if the handler's context had
 // ended. The adapter writes it explicitly, because servers, timeouts and
 // upstream proxies may otherwise send another status.
 //
-// Settle is synchronous and bounded by [Config.StoreTimeout]. Calls after the
-// first do nothing.
+// Settle is synchronous and takes at most [Config.StoreTimeout]. Calls after
+// the first do nothing.
 func (d *Delivery) Settle(status int) int {
 	if d.answer != nil {
 		return status

@@ -15,9 +15,10 @@ type Describer interface {
 }
 
 // Facts describes a [Scheme] and its sender to [New], schemes.Any,
-// schemes.Sign, package explain and package whtest. They use no other
-// information about a scheme. The zero Facts describes the usual scheme: a
-// shared secret, the usual tolerance, no handshake, no I/O.
+// schemes.Sign, package explain and package whtest. These use no other
+// information about a scheme, apart from the methods of Scheme. The zero Facts
+// describes the usual scheme: a shared secret, the usual tolerance, no
+// handshake, no I/O.
 //
 // A scheme that wraps another one takes the other's facts and changes some of
 // them:
@@ -42,12 +43,13 @@ type Facts struct {
 	// PublicKeys says that keys are, or may be, public keys of the sender.
 	// Otherwise keys are shared secrets.
 	PublicKeys bool
-	// KeyText returns the text that ParseKey takes for a public key of a JSON
-	// Web Key Set. It returns false if the scheme cannot use the key. text is
-	// the base64-encoded key: 32 bytes for Ed25519, the SPKI DER for others.
+	// KeyText converts a public key from a JSON Web Key Set to the text that
+	// ParseKey accepts. It returns false if the scheme cannot use the key. text
+	// is the base64-encoded key: 32 bytes for Ed25519, the SPKI DER for others.
 	// alg is the key's algorithm, such as "ES256" or "EdDSA". For an RSA key,
-	// alg is empty if the set does not say it. id is the key's id, which may be
-	// empty. If KeyText is nil, ParseKey takes text itself and accepts any alg.
+	// alg is empty if the set does not state it. id is the key's id, which may
+	// be empty. If KeyText is nil, ParseKey gets text unchanged, and any alg is
+	// accepted.
 	KeyText func(text, alg, id string) (string, bool)
 	// Fetches says that a key's Verify method may do I/O, to fetch a
 	// certificate or a public key. In that case package explain never calls
@@ -65,8 +67,8 @@ type Facts struct {
 	// the body, such as "/event/id". Empty: something specific to this scheme,
 	// so no other scheme shares it.
 	IdentifiedBy string
-	// Unsigned says that the scheme sets [Attempt.Unsigned], even next to a
-	// signed id.
+	// Unsigned says that the scheme sets [Attempt.Unsigned], whether or not an
+	// id is signed.
 	Unsigned bool
 
 	// URL is the public address of the endpoint as it was configured, if the
@@ -75,23 +77,22 @@ type Facts struct {
 	URL string
 	At  func(url string) Scheme
 
-	// Sign signs r as the sender does, with at as the time of the attempt. It
-	// signs with every secret, as a sender does during a key rotation.
-	// schemes.Sign calls it. r.Header is an [http.Header], which Sign changes.
-	// If id is empty, Sign uses the id of r, or else a new one. In that case an
-	// id in the body stays unchanged. Sign returns an error if it cannot put
-	// the id into the body, or if there are no secrets. The error wraps
-	// [errors.ErrUnsupported] for a secret that only verifies. Nil: only the
-	// sender can sign.
+	// Sign signs r as the sender does. The parameter at is the time of the
+	// attempt. Sign signs with every secret, as a sender does during a key
+	// rotation. schemes.Sign calls it. r.Header is an [http.Header], which Sign
+	// changes. If id is empty, Sign uses the id of r, or else a new one. In
+	// that case an id in the body stays unchanged. Sign returns an error if it
+	// cannot put the id into the body, or if there are no secrets. The error
+	// wraps [errors.ErrUnsupported] for a secret that only verifies. Nil: only
+	// the sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
-	// Challenge responds to a signed message in which the sender asks the
-	// endpoint to prove itself. It is called after verification, before the
-	// claim, even for a message that nothing identifies (see
-	// [Attempt.Unidentified]). A non-nil response is sent, and neither handler
-	// nor store sees the message. key is the key that matched. ctx has the
-	// values of the request's context but is never cancelled, so set your own
-	// time limit.
+	// Challenge responds to a signed message with which the sender verifies the
+	// endpoint. It is called after verification, before the claim, even for a
+	// message that nothing identifies (see [Attempt.Unidentified]). A non-nil
+	// response is sent, and neither the handler nor the store sees the message.
+	// key is the key that matched. ctx has the values of the request's context
+	// but is never cancelled, so set your own time limit.
 	Challenge func(ctx context.Context, r *Request, m *Message, key VerifyKey) *Answer
 
 	// Handshake responds to a request with which the sender checks the endpoint
@@ -105,23 +106,24 @@ type Facts struct {
 	// AwaitsHandshake and AnswerHandshake are for a handshake that only its
 	// body identifies, or whose response depends on the key. They are called
 	// for a request that ReadHeader refuses with [ErrMissingHeader]. Neither
-	// handler nor store sees such a request. A scheme has both functions or
-	// neither.
+	// the handler nor the store sees such a request. A scheme has both
+	// functions or neither.
 	//
 	// AwaitsHandshake reports, from the method, URL and headers alone, whether
 	// r may be a handshake. It returns false if the program did not enable
 	// handshakes, or if the request has any header of a signed message. Keys
 	// are looked up and the body is read only if it returns true.
 	AwaitsHandshake func(r *Request) bool
-	// AnswerHandshake responds to r under the rules of Handshake. r has its
-	// whole body, at most 16 KiB. key is the first key of the source that is
-	// valid now. A response made with key must not be the signature of any
-	// message. AnswerHandshake returns nil on every failure. r is then refused
-	// for its missing header, like a request from an unknown source.
+	// AnswerHandshake responds to r under the rules of Handshake, except that
+	// the response may contain a MAC if SignsHandshakes is set. r has its whole
+	// body, at most 16 KiB. key is the first key of the source that is valid
+	// now. A response made with key must not be the signature of any message.
+	// AnswerHandshake returns nil on every failure. r is then refused for its
+	// missing header, like a request from an unknown source.
 	AnswerHandshake func(r *Request, key VerifyKey) *Answer
-	// SignsHandshakes says that AnswerHandshake gives anybody a MAC under the
-	// secret. Another scheme with that secret would accept the MAC as a
-	// signature.
+	// SignsHandshakes says that anybody can get a MAC under the secret from
+	// AnswerHandshake. Another scheme with that secret could accept the MAC as
+	// a signature.
 	SignsHandshakes bool
 }
 

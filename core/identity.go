@@ -25,7 +25,7 @@ import (
 //
 // A message's record also has a fingerprint. It covers the endpoint that handled the message, and
 // the content that all attempts of the message have in common. A later attempt with another
-// fingerprint is not acknowledged.
+// fingerprint is refused.
 
 // identity holds the store keys of an attempt, and other properties that
 // identify its message.

@@ -24,9 +24,8 @@ type Secret struct {
 	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the
 	// first secret of the list, and so on.
 	ID string
-	// NotBefore and NotAfter bound when the key is accepted. They are compared
-	// with the arrival time of the request on the configured clock. Zero:
-	// unbounded.
+	// The key is accepted from NotBefore until NotAfter. Both are compared with
+	// the arrival time of the request on the configured clock. Zero: no limit.
 	NotBefore, NotAfter time.Time
 
 	// A pointer, because fmt prints the unexported fields of an enclosing
@@ -70,10 +69,10 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // LogValue hides the text in log/slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Keys is the list of secrets of one source, newest first. It keeps the decoded
-// keys: if a [KeySource] returns the same *Keys for a tenant each time, they
-// are decoded once. It is immutable and safe for concurrent use. Nil and the
-// zero value have no keys.
+// Keys is the list of secrets of one tenant or endpoint, newest first. It keeps
+// the decoded keys: if a [KeySource] returns the same *Keys for a tenant each
+// time, they are decoded once. It is immutable and safe for concurrent use. Nil
+// and the zero value have no keys.
 //
 // *Keys itself is the [KeySource] of an application with one sender.
 type Keys struct {
@@ -84,9 +83,9 @@ type Keys struct {
 
 // Secrets returns [Keys] with these secrets, newest first. List both the new
 // and the old secret during a rotation. [New] reports white space around a
-// secret, and inside it unless the scheme's secrets are free text. Split a
-// variable that holds several secrets with strings.Fields. Never split a PEM
-// file or a wrapped key: its pieces are not keys.
+// secret, and inside it unless the scheme's secrets are free text. If a
+// variable holds several secrets, split it with strings.Fields. Never split a
+// PEM file or a wrapped key: its pieces are not keys.
 func Secrets(texts ...string) *Keys {
 	k := &Keys{secrets: make([]Secret, len(texts))}
 	for i, t := range texts {
@@ -99,10 +98,9 @@ func Secrets(texts ...string) *Keys {
 // an ID or a validity period. It copies the slice.
 func SecretList(secrets ...Secret) *Keys { return &Keys{secrets: slices.Clone(secrets)} }
 
-// From returns a copy of k with source as the name of its source. The name
-// scopes the ids of this sender in the seen-id store. It is needed only if
-// several static senders share one store. A [KeySource] names its sources
-// itself.
+// From returns a copy of k with this source name. The name scopes the ids of
+// this sender in the seen-id store. It is needed only if several senders with
+// static keys share one store. A [KeySource] names its sources itself.
 func (k *Keys) From(source string) *Keys {
 	if k == nil {
 		return nil
@@ -127,7 +125,8 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 	return k.source, k, nil
 }
 
-// KeySource finds the keys of a request: a secret for each tenant or endpoint.
+// KeySource finds the keys of a request, such as the secrets of a tenant or
+// endpoint.
 //
 // It sees the method, URL, host and headers, but not the body. None of these
 // values has been verified yet. It may do I/O within [Config.KeyTimeout] and

@@ -20,15 +20,15 @@ type Record struct {
 	// still run after Until, because the lease is renewed.
 	Since, Until time.Time
 	// Newest is the timestamp of the newest attempt that was claimed or
-	// acknowledged. For a handled message, an attempt with that timestamp is a
-	// replay.
+	// acknowledged. If each attempt has its own timestamp, an attempt of a
+	// handled message with that timestamp is a replay.
 	Newest time.Time
-	// WindowEnd is when the replay window ends.
+	// WindowEnd is when the replay window ends: see [Value.WindowEnd].
 	WindowEnd time.Time
 	// Status is for [Done]: the status of the first success.
 	Status int
-	// Reruns is how many times an attempt that is not newer was handled after a
-	// failure: see [Config.Reruns].
+	// Reruns is how many times an attempt whose timestamp is not newer was
+	// handled after a failure: see [Config.Reruns].
 	Reruns int
 	// Messages is for [Counted]: how many messages had this content.
 	Messages int

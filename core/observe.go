@@ -44,9 +44,9 @@ type Event struct {
 	Status int
 	// BodyBytes is the size of the part of the body that was read.
 	BodyBytes int
-	// Handshake says that the sender asked the endpoint to prove itself, and
-	// got Status. Reason is [Handled] and Outcome is empty, although no message
-	// was admitted.
+	// Handshake says that the request was a handshake or challenge, to which
+	// the endpoint responded with Status. Reason is [Handled] and Outcome is
+	// empty, although no message was admitted.
 	Handshake bool
 	// ReportOnly says that the handler runs regardless of the verdict: see
 	// [Config.DangerouslyReportOnly].
@@ -55,8 +55,8 @@ type Event struct {
 	// parts are the key lookup, the wait for the body, the signature check, all
 	// calls to the store, and the handler.
 	Keys, Body, Check, Store, Handler time.Duration
-	// Claim is the part of Store before the handler. The rest of Store is the
-	// time to record the outcome.
+	// Claim is the part of Store spent before the handler ran. The rest was
+	// spent to record the outcome.
 	Claim time.Duration
 }
 
@@ -150,11 +150,12 @@ func clip(s string) string {
 }
 
 // SlogObserver returns an observer that logs every event to l. Handled messages
-// have level debug. Redeliveries, attempts in flight, handshakes and cold
-// starts have level info, and other refusals have level warn. Conditions that
-// need an operator have level error: misconfiguration, an outage, a lost claim
-// or commit, or a message that cannot be distinguished from another. An event
-// with Repeats above zero has level warn or error.
+// are logged at level debug. Redeliveries, attempts in flight, successful
+// handshakes and cold starts are logged at level info. Other refusals, refused
+// handshakes and failed handlers are logged at level warn. Conditions that need
+// an operator are logged at level error: misconfiguration, outages, full
+// stores, lost claims, failed commits, reused ids and repeated content. An
+// event with Repeats above zero is logged at level warn or higher.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := e.Reason.level()

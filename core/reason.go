@@ -26,8 +26,8 @@ const (
 	// ErrUnknownSource: the key source has no tenant or endpoint for the
 	// request. A [KeySource] returns it.
 	ErrUnknownSource Reason = "unknown-source"
-	// ErrNoMatch: no presented signature verifies these bytes under a
-	// configured key.
+	// ErrNoMatch: no signature in the request is valid for its content under
+	// any configured key.
 	ErrNoMatch Reason = "no-match"
 	// ErrBodyTooLarge: the body exceeds [Config.MaxBody] or a smaller limit
 	// upstream of us.
@@ -49,26 +49,33 @@ const (
 	// ErrStoreFull: the seen-id store has no capacity for another id. A
 	// [SeenStore] returns it.
 	ErrStoreFull Reason = "store-full"
-	// ErrColdStart: the attempt was signed before the store's records begin.
+	// ErrColdStart: the attempt's timestamp is from before the store's records
+	// begin.
 	ErrColdStart Reason = "cold-start"
 	// ErrReplay: the message was handled, and this attempt is not newer than an
-	// earlier one. Or the sender uses the content of the response, which is not
-	// kept.
+	// earlier one. A copy of the newest attempt is refused, an older attempt is
+	// acknowledged. If attempts have no timestamp of their own, see
+	// [ErrRedelivery]. ErrReplay is also returned if the sender uses the
+	// content of the response: the earlier response was not kept, so it cannot
+	// be sent again.
 	ErrReplay Reason = "replay"
-	// ErrRedelivery: the message was handled, and this is a later attempt by
-	// the sender. The attempt is acknowledged.
+	// ErrRedelivery: the message was handled, and this is a later attempt. If
+	// attempts have no timestamp of their own, it may also be a replay. The
+	// attempt is acknowledged.
 	ErrRedelivery Reason = "redelivery"
-	// ErrRepeated: the same signed content came before under other unsigned
-	// ids: more times than [Config.Repeats] allows or, if each attempt has its
-	// own signed time, even once. Or the request has no such id, so this may be
-	// another event.
+	// ErrRepeated: the same signed content arrived under other unsigned ids
+	// more times than [Config.Repeats] allows. If each attempt has its own
+	// timestamp, one other id is too many. ErrRepeated is also returned if the
+	// content was handled before and nothing in the request shows whether it is
+	// the same event.
 	ErrRepeated Reason = "repeated"
 	// ErrIDReused: a message with this signed id was handled, but its signed
 	// content was different.
 	ErrIDReused Reason = "id-reused"
 	// ErrInFlight: another attempt of the message is being handled, or its
-	// outcome is unknown. Or the handler failed, and [Config.Reruns] allows no
-	// further attempt that is not newer.
+	// outcome is unknown. It also means that the handler failed and
+	// [Config.Reruns] is used up: only an attempt with a newer timestamp is
+	// handled.
 	ErrInFlight Reason = "in-flight"
 )
 
@@ -77,8 +84,8 @@ const (
 	// Handled: the handler succeeded and the store recorded it. It is the only
 	// Reason without an error.
 	Handled Reason = "handled"
-	// ErrHandlerFailed: the handler failed. The claim was released, so the
-	// handler runs again on the sender's retry.
+	// ErrHandlerFailed: the handler failed, so it runs again on the sender's
+	// retry. The claim is released or, if the store fails, ends with its lease.
 	ErrHandlerFailed Reason = "handler-failed"
 	// ErrClaimLost: the handler overran its lease, or the lease could not be
 	// renewed, and another attempt took over the message.

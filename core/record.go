@@ -12,16 +12,16 @@ type State uint8
 const (
 	// Claimed: an attempt is being handled, until its lease ends.
 	Claimed State = iota + 1
-	// Released: the last handler failed. The handler may run again for this
-	// message.
+	// Released: the handler failed on the last attempt. The handler may run
+	// again for this message.
 	Released
 	// Done: the message was handled.
 	Done
-	// Spent: the record of one attempt, not of a message, where an unsigned id
-	// is part of the message's identity. No other message may use that attempt.
+	// Spent: a record that binds one attempt to one message, for messages whose
+	// identity includes an unsigned id. No other message may use that attempt.
 	Spent
-	// Counted: a record not of a message but of how many messages had the same
-	// signed content under different unsigned ids. See [Config.Repeats].
+	// Counted: a record that counts how many messages had the same signed
+	// content under different unsigned ids. See [Config.Repeats].
 	Counted
 )
 

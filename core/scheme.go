@@ -17,8 +17,8 @@ type Request struct {
 	// signs the URL takes them from its own configuration.
 	URL string
 	// Host is the host of the request as it was received, with or without a
-	// port. It is not signed, and only distinguishes endpoints that share a
-	// verifier by mistake. Empty: unknown.
+	// port. It is not signed. It serves only to detect that two endpoints share
+	// a verifier by mistake. Empty: unknown.
 	Host string
 	// Header finds the header lines. The Header of an http.Request can be used
 	// directly. Nil means that the request has no headers. A [Scheme] and a
@@ -66,7 +66,7 @@ const (
 	// same bytes.
 	NotStamped Stamping = iota
 	// StampedOnce: the signed time belongs to the message and is the same in
-	// all its attempts. The time bounds how old a message may be, but a retry
+	// all its attempts. The time limits how old a message may be, but a retry
 	// and a replay are still the same bytes.
 	StampedOnce
 	// StampedEachAttempt: the sender signs every attempt with its own
@@ -80,9 +80,9 @@ const (
 )
 
 // Scheme describes how one kind of sender signs. A Scheme only finds the parts
-// of a request. This package compares, hashes, bounds and claims, so a scheme
-// cannot make mistakes there. whtest.TestScheme tests this contract. A Scheme
-// is immutable and safe for concurrent use.
+// of a request. This package does the hashing, the comparing, the limits and
+// the claims, so a scheme cannot get them wrong. whtest.TestScheme tests this
+// contract. A Scheme is immutable and safe for concurrent use.
 //
 // A request passes through ReadHeader, then the key lookup, then ReadBody, then
 // the keys' Verify. Errors should wrap the sentinel that says what is wrong,
@@ -102,13 +102,13 @@ type Scheme interface {
 	// it. It refuses text that cannot be a key of this scheme, and says what a
 	// key should look like. Its errors never quote the secret.
 	ParseKey(secret string) (VerifyKey, error)
-	// ReadHeader stores into a the id, timestamp and signatures that the
-	// headers contain. The body has not been read yet. A scheme that signs the
-	// time of the attempt writes that time with [Content.WriteTime].
+	// ReadHeader stores the id, timestamp and signatures from the headers in
+	// the Attempt. The body has not been read yet. A scheme that signs the time
+	// of the attempt writes that time with [Content.WriteTime].
 	ReadHeader(r *Request, a *Attempt) error
-	// ReadBody stores into a what only the body contains, and writes the signed
-	// content to a.Content. The body has not been verified yet: reading it must
-	// cost no more than hashing it.
+	// ReadBody stores in the Attempt the values that only the body contains,
+	// and writes the signed content to a.Content. The body has not been
+	// verified yet: reading it must cost no more than hashing it.
 	//
 	// A scheme that signs a digest of the body first writes all of the signed
 	// content. If the digest does not match, it then returns an error that
@@ -126,9 +126,9 @@ type VerifyKey interface {
 	// because a certificate could not be fetched. It never means that a
 	// signature is wrong.
 	//
-	// A key that may do I/O says so in [Facts.Fetches]. If ctx has ended,
-	// Verify does no I/O, and returns an error if it would need some. A key
-	// that does no I/O verifies under such a context as usual.
+	// A scheme whose keys may do I/O says so in [Facts.Fetches]. If ctx has
+	// ended, Verify does no I/O, and returns an error if it would need some. A
+	// key that does no I/O verifies under such a context as usual.
 	//
 	// For a request from an unknown source, Verify is called on a key of
 	// another source. So known and unknown sources take about the same work.
@@ -166,12 +166,15 @@ type Attempt struct {
 	// Indistinct says that two events of the sender may have the same signed
 	// content, and that nothing else in this request distinguishes the two.
 	// Either the sender sets no delivery id, or it always sets one and this
-	// request lost it. If such a message arrives again, it is not acknowledged:
-	// it may be another event.
+	// request lost it. If such a message arrives again after it was handled, it
+	// may be another event. So it is refused with 503 ([ErrRepeated]), unless
+	// each attempt has its own timestamp.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as for a
-	// chat command or a call menu. Such a message is never acknowledged with an
-	// empty body.
+	// chat command or a call menu. A redelivery of such a message is never
+	// acknowledged with an empty body. The handler runs again if
+	// [Config.Repeats] applies and allows it. Otherwise the redelivery is
+	// refused.
 	Reply bool
 	// Timestamp is the signed time, or zero if there is none. It is checked
 	// against the tolerance as soon as it is known.

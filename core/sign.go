@@ -28,9 +28,9 @@ type signKey func(c *Content) string
 // NewSigner returns a [Signer] for whsec_ secrets (v1) and whsk_ signing keys
 // (v1a). A whsk_ key is a 32-byte seed, or Svix's 64 bytes of seed and public
 // key. If there are several keys, each message is signed with all of them, so
-// that receivers can rotate. NewSigner reports every mistake at once. The error
-// wraps [ErrMisconfigured], and also [errors.ErrUnsupported] for a key that
-// only verifies.
+// that receivers can switch keys at any time. NewSigner reports every mistake
+// at once. The error wraps [ErrMisconfigured], and also [errors.ErrUnsupported]
+// for a key that only verifies.
 func NewSigner(secrets ...string) (*Signer, error) {
 	s := new(Signer)
 	var mistakes []error
@@ -87,11 +87,11 @@ func parseSignKey(text string) (signKey, error) {
 	}, nil
 }
 
-// Sign sets webhook-id, webhook-timestamp and webhook-signature in h, for a
-// message with this id and body and an attempt at the time at. Use one id for
-// all attempts of a message (see [NewID]), and sign each attempt with its own
-// time, in whole seconds. If the id or the time cannot be signed, h is
-// unchanged and the error wraps [ErrMalformed].
+// Sign sets the webhook-id, webhook-timestamp and webhook-signature headers in
+// h. The parameter at is the time of the attempt. Use one id for all attempts
+// of a message (see [NewID]), and sign each attempt with its own time, in whole
+// seconds. If the id or the time cannot be signed, h is unchanged and the error
+// wraps [ErrMalformed].
 func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error {
 	if err := checkSignedID(id); err != nil {
 		return err

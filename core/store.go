@@ -30,7 +30,7 @@ func (k *Key) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Value is the record of a message, or a related record that bounds replays. It
+// Value is the record of a message, or a related record that limits replays. It
 // is opaque to a store, except for [Value.WindowEnd] and [Value.Handled]. The
 // zero Value means that there is no record.
 type Value [40]byte
@@ -42,8 +42,8 @@ func (v Value) WindowEnd() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(v[:8]))) //nolint:gosec // written from an int64 in encode
 }
 
-// SeenStore is an atomic map whose entries expire. This package implements the
-// claim protocol with its one method. docs/writing-a-store.md shows how to
+// SeenStore is an atomic map whose entries expire. This package builds the
+// claim protocol on its only method, Swap. docs/writing-a-store.md shows how to
 // write a store, and whtest.TestSeenStore tests this contract.
 //
 // A store is safe for concurrent use, honors ctx, and returns an error rather
@@ -69,8 +69,8 @@ func (v Value) WindowEnd() time.Time {
 //     KnownSince may be called concurrently.
 //   - Bind(owner string) error: called once by [New] with a name made of the
 //     scheme and the source. A store returns an error if the same owner is
-//     bound a second time: two verifiers that share records would acknowledge
-//     each other's messages without handling them.
+//     bound twice. Two verifiers that share records would acknowledge each
+//     other's messages without handling them.
 //   - Scope(scheme, source string) uint32: for a store that divides its
 //     capacity fairly among sources. The keys of a scheme and source begin with
 //     the result. The result must not change while the store has records, so a
@@ -80,10 +80,10 @@ type SeenStore interface {
 	// Swap sets the value of key to next for ttl if the live value equals old.
 	// If old is zero, the key must have no live value. Swap returns the value
 	// that is live after the call. The swap has happened if and only if that
-	// value equals next. It may have happened in an earlier try of the same
-	// call whose reply was lost. A live value is never dropped early: a store
-	// that cannot keep a value returns an error. next is never zero and ttl is
-	// positive.
+	// value equals next. If the store retries internally, an earlier try whose
+	// reply was lost may have made the swap. A live value is never dropped
+	// early: a store that cannot keep a value returns an error. next is never
+	// zero and ttl is positive.
 	Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error)
 }
 

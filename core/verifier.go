@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// Verifier admits messages that are authentic, fresh and new. It is for one
-// endpoint: one address that is registered with one sender, or one route whose
-// tenants a [KeySource] names. Create one with [New] at start-up for each
-// endpoint, each with its own store namespace. A sender that delivers one event
-// to two endpoints gives both deliveries the same id. A verifier that serves
-// both endpoints refuses the second delivery as a misconfiguration. It never
-// acknowledges the second delivery without running the handler. A Verifier is
-// immutable and safe for concurrent use.
+// Verifier admits messages that are authentic and new. If the sender signs a
+// timestamp, they are also fresh. A Verifier is for one endpoint: one address
+// that is registered with one sender, or one route whose tenants a [KeySource]
+// names. Create one with [New] at start-up for each endpoint, each with its own
+// store namespace. A sender that delivers one event to two endpoints gives both
+// deliveries the same id. A verifier that serves both endpoints refuses the
+// second delivery as a misconfiguration. It never acknowledges the second
+// delivery without running the handler. A Verifier is immutable and safe for
+// concurrent use.
 type Verifier struct {
 	cfg    Config
 	scheme Scheme
@@ -134,7 +135,7 @@ type Message struct {
 	// Timestamp is the signed time of the attempt, or of the message if the
 	// scheme signs the time once. It is zero if no time is signed.
 	Timestamp time.Time
-	// Body is the body exactly as it was signed.
+	// Body is the body exactly as it was received.
 	Body []byte
 	// IDSigned says that the signature covers ID. If not, use ID only in logs.
 	IDSigned bool
@@ -149,11 +150,10 @@ type Message struct {
 	// Generation grows with each admission of the message. It is a fencing
 	// token for effects elsewhere. [Verifier.Verify] leaves it zero.
 	Generation uint32
-	// Repeats is how many times the same signed content was handled before:
-	// under another unsigned id, or for a sender that uses the content of each
-	// response. If it is above zero, either the sender repeats itself, or an
-	// attacker captured a request. See [Config.Repeats]. Repeats is at most
-	// 16,382. [Verifier.Verify] leaves it zero.
+	// Repeats is how many times the same signed content was handled before. It
+	// is above zero only where [Config.Repeats] applies. In that case, either
+	// the sender repeats itself, or an attacker captured a request. Repeats is
+	// at most 16,382. [Verifier.Verify] leaves it zero.
 	Repeats uint32
 }
 
@@ -483,7 +483,7 @@ func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 // record. That is [Event.Key], which [SlogObserver] logs as "key" if no id is
 // signed. [Key.UnmarshalText] parses the logged text. Forgetting a message
 // keeps the count of its content (see [Config.Repeats]). With the key of the
-// count itself, as logged with [ErrRepeated], ForgetKey starts the count again.
+// count itself, as logged with [ErrRepeated], ForgetKey restarts the count.
 // Errors are as for Forget.
 func (v *Verifier) ForgetKey(ctx context.Context, key Key) error {
 	return v.claims.forget(ctx, key)

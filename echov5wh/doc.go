@@ -1,7 +1,8 @@
 // Package echov5wh protects webhook endpoints of an echo v5 application:
-// handlers wrapped by New run only for messages that are authentic, fresh and
-// new. Package core decides all other responses, which are the same in every
-// framework. Package echowh is for echo v4.
+// handlers wrapped by New run only for messages that are authentic, new and, if
+// the sender signs a timestamp, fresh. Package core decides all other
+// responses, which are the same in every framework. Package echowh is for echo
+// v4.
 //
 // # Quick start
 //
@@ -39,8 +40,8 @@
 //
 // # Context
 //
-// Pass c.Request().Context() to databases and clients. A client disconnect does
-// not cancel it, and it ends before the claim on the message does.
+// Pass c.Request().Context() to database and network calls. A client disconnect
+// does not cancel it, and it ends before the claim on the message does.
 // [core.FromContext] finds the message in it.
 //
 // # Other middlewares

@@ -287,7 +287,7 @@ func ExampleExplanation_String() {
 	}))
 	e := explain.Request(context.Background(), core.Refused{Verifier: v, Request: &core.Request{
 		Method: http.MethodPost, URL: "/hook", Header: header,
-		Body: []byte("{\n  \"type\": \"invoice.paid\"\n}"), // a middleware parsed the body and printed it again
+		Body: []byte("{\n  \"type\": \"invoice.paid\"\n}"), // a middleware parsed the body and re-encoded it
 	}}, nil)
 	for _, f := range e.Findings {
 		fmt.Println(f.Mistake, f.Proven)

@@ -57,10 +57,10 @@ type Finding struct {
 // The names are printed. others may be nil.
 //
 // Request does no I/O except for one call of the verifier's key source. It
-// calls keys only under a context that has ended, and it never calls keys that
-// fetch (see [core.Facts]). The work is bounded: about a tenth of a second for
-// a body of 1 MiB, and ten milliseconds for most messages that it cannot
-// explain. Request is safe for concurrent use.
+// calls a key's Verify only with a context that has ended, and never calls a
+// key that fetches (see [core.Facts]). The work is limited. A body of 1 MiB
+// takes at most about a tenth of a second. Most messages that Request cannot
+// explain take ten milliseconds. Request is safe for concurrent use.
 func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) Explanation {
 	e, _ := explain(ctx, r, others)
 	return e
@@ -138,7 +138,8 @@ func (s *search) say(err error) (core.Reason, string) {
 }
 
 // String returns the mistakes on the first line, then the fix for each and
-// where to look. The first line stands alone: [Hook] logs only that line.
+// where to look. The first line can be read alone: [Hook] logs it as its
+// message.
 func (e Explanation) String() string {
 	var b strings.Builder
 	if e.Authentic && len(e.Findings) == 0 {

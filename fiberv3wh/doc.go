@@ -1,7 +1,7 @@
 // Package fiberv3wh protects webhook endpoints of a fiber v3 application: the
-// handlers after New run only for messages that are authentic, fresh and new.
-// Package core decides all other responses, which are the same in every
-// framework. Package fiberwh is for fiber v2.
+// handlers after New run only for messages that are authentic, new and, if the
+// sender signs a timestamp, fresh. Package core decides all other responses,
+// which are the same in every framework. Package fiberwh is for fiber v2.
 //
 // # Quick start
 //
@@ -48,8 +48,8 @@
 //
 // # Context
 //
-// Pass c.Context() to databases and clients. It ends before the claim on the
-// message does. [core.FromContext] finds the message in it.
+// Pass c.Context() to database and network calls. It ends before the claim on
+// the message does. [core.FromContext] finds the message in it.
 //
 // Use a shared store with fiber.ListenConfig.EnablePrefork: child processes do
 // not share memory, and with a store in memory the middleware responds 500 to

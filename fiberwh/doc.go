@@ -1,7 +1,7 @@
 // Package fiberwh protects webhook endpoints of a fiber v2 application: the
-// handlers after New run only for messages that are authentic, fresh and new.
-// Package core decides all other responses, which are the same in every
-// framework. Package fiberv3wh is for fiber v3.
+// handlers after New run only for messages that are authentic, new and, if the
+// sender signs a timestamp, fresh. Package core decides all other responses,
+// which are the same in every framework. Package fiberv3wh is for fiber v3.
 //
 // # Quick start
 //
@@ -49,8 +49,8 @@
 //
 // # Context
 //
-// Pass c.UserContext() to databases and clients. It ends before the claim on
-// the message does. [core.FromContext] finds the message in it.
+// Pass c.UserContext() to database and network calls. It ends before the claim
+// on the message does. [core.FromContext] finds the message in it.
 //
 // Use a shared store with fiber.Config.Prefork: child processes do not share
 // memory, and with a store in memory the middleware responds 500 to every

@@ -24,9 +24,9 @@ func Deny(answer func(c *fiber.Ctx, err *core.Error) error) Option {
 }
 
 // New returns middleware for the routes of one sender. The handlers after it
-// run only for messages that are authentic, fresh and new. v determines the
-// response to all other requests. New panics if v is nil. The middleware is
-// safe for concurrent use.
+// run only for messages that are authentic, new and, if the sender signs a
+// timestamp, fresh. v determines the response to all other requests. New panics
+// if v is nil. The middleware is safe for concurrent use.
 func New(v *core.Verifier, opts ...Option) fiber.Handler {
 	if v == nil {
 		panic("fiberwh: New got a nil *core.Verifier: check the error of core.New, or wrap the call in core.Must")
@@ -46,7 +46,7 @@ func Message(c *fiber.Ctx) core.Message {
 	return m
 }
 
-// Listener prepares app and wraps ln for it. It bounds the memory that
+// Listener prepares app and wraps ln for it. It limits the memory that
 // unauthenticated clients can use, and lets senders read why they were refused:
 //
 //	log.Fatal(app.Listener(fiberwh.Listener(app, ln)))

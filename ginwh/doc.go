@@ -1,6 +1,7 @@
 // Package ginwh protects webhook endpoints of a gin application: the handlers
-// after New run only for messages that are authentic, fresh and new. Package
-// core decides all other responses, which are the same in every framework.
+// after New run only for messages that are authentic, new and, if the sender
+// signs a timestamp, fresh. Package core decides all other responses, which are
+// the same in every framework.
 //
 // # Quick start
 //
@@ -37,8 +38,8 @@
 //
 // # Context
 //
-// Pass c.Request.Context() to databases and clients. A client disconnect does
-// not cancel it, and it ends before the claim on the message does.
+// Pass c.Request.Context() to database and network calls. A client disconnect
+// does not cancel it, and it ends before the claim on the message does.
 // [core.FromContext] finds the message in it. With Engine.ContextWithFallback
 // it also finds the message in c itself.
 //

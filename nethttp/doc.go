@@ -7,12 +7,12 @@
 //
 // # Handler
 //
-// The handler runs only for messages that are authentic, fresh and new.
-// [Message] returns the message. All ways to read a body in net/http still
-// work: r.Body, GetBody, ParseForm, multipart, a reverse proxy. Message.Body,
-// r.Body and GetBody share one buffer: do not change it.
+// The handler runs only for messages that are authentic, new and, if the sender
+// signs a timestamp, fresh. [Message] returns the message. All ways to read a
+// body in net/http still work: r.Body, GetBody, ParseForm, multipart, a reverse
+// proxy. Message.Body, r.Body and GetBody share one buffer: do not change it.
 //
-// Pass r.Context() to databases and clients. A client disconnect does not
+// Pass r.Context() to database and network calls. A client disconnect does not
 // cancel it, and it ends before the claim on the message does. Stop working
 // when the context ends.
 //

@@ -17,8 +17,8 @@ type options struct {
 // Deny sets the function that responds to refused attempts, in place of the
 // default problem details. err.Answer returns the default response. Keep its
 // status and its Retry-After: they decide whether the sender retries. answer is
-// not called for acknowledged redeliveries and challenges. The body may be
-// unread. The middleware handles the connection.
+// not called for acknowledged redeliveries and challenges. If the body is
+// unread, the middleware closes the connection.
 func Deny(answer func(w http.ResponseWriter, r *http.Request, err *core.Error)) Option {
 	return func(o *options) { o.deny = answer }
 }

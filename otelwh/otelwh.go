@@ -26,7 +26,7 @@
 // error.type is the reason. Label cardinality is bounded, whatever an
 // unauthenticated client sends. Paths and message ids are not metric
 // attributes. Methods that HTTP does not define share one value. Sources and
-// keys are counted separately up to a bound.
+// keys are counted separately up to a limit.
 //
 // # Spans
 //
@@ -34,8 +34,9 @@
 // created, with the attempt's own start and end. The span is a child of the
 // span in the request's context, beside the handler's spans. Parts that took a
 // millisecond or more are its children. The status of the span "webhook" is
-// error if an operator must act: after an outage, a misconfiguration, a lost
-// outcome, or a handler that failed by itself. A refusal is not an error.
+// error if an operator must act. That is the case after an outage, a
+// misconfiguration, a lost outcome, or a handler that failed by itself. A
+// refusal is not an error.
 //
 // No attribute contains a secret, a MAC or a body.
 package otelwh

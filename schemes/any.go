@@ -28,10 +28,10 @@ import (
 // schemes, such as [core.StandardWebhooks] and schemes that sign a header or a
 // timestamp but no id. Give those schemes their own endpoint.
 //
-// Every member that can parse a secret uses it. If some members take shared
-// secrets and others take public keys, start each secret with the name of its
-// member and a colon, as in "discord:…". This prevents a public key from being
-// used as a shared secret. Each member needs a unique name.
+// Every member that can parse a secret uses it. If members mix shared secrets
+// and public keys, prefix each secret with its member's name and a colon, as in
+// "discord:…". This prevents a public key from being used as a shared secret.
+// Each member needs a unique name.
 //
 // The widest tolerance among the members applies to all messages. Set
 // [core.Config].Past and Future to narrow it. If a member signs the URL,

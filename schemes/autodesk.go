@@ -4,10 +4,10 @@ import "github.com/hookonce/hookonce/core"
 
 // Autodesk returns the scheme for Autodesk Platform Services webhooks. The
 // X-Adsk-Signature header holds the hex-encoded HMAC-SHA1 of the body. The body
-// identifies the message. Whether two events can have the same body is unknown,
-// so a redelivery is not acknowledged. Attempts have no signed timestamp. This
-// scheme has not been tested against an official library or a published test
-// vector.
+// identifies the message. It is not known whether two events can have the same
+// body, so a redelivery is refused with [core.ErrRepeated]. Attempts have no
+// signed timestamp. This scheme has not been tested against an official library
+// or a published test vector.
 //
 // Source: a third-party verifier, as of November 2026. ngrok documents the
 // integration at ngrok.com/docs/integrations/webhooks/autodesk-webhooks.

@@ -24,13 +24,14 @@ import (
 // the private key, the endpoint cannot respond to handshakes. The payload
 // identifies the message. Braintree does not document whether two events can
 // have equal payloads, or whether a retry repeats its payload. So a redelivery
-// is not acknowledged. The time in the payload is ignored. The signature covers
-// the payload but not the bytes of the form, so Message.BodySigned is false.
+// is refused with [core.ErrRepeated]. The time in the payload is ignored. The
+// signature covers the payload but not the bytes of the form, so
+// Message.BodySigned is false.
 //
 // Braintree verifies the endpoint with a GET request that has a bt_challenge.
 // The response is the HMAC of the challenge, and handshake says whether to send
 // it. The route must accept GET as well. An attacker cannot use the challenge
-// to get the signature of a message: only challenges of 20 to 32 lower-case
+// to get the signature of a message. Only challenges of 20 to 32 lower-case
 // hexadecimal digits are signed, and a payload that short is rejected.
 //
 // Source: www.npmjs.com/package/braintree/v/3.40.0, as of November 2026.

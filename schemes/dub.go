@@ -3,10 +3,11 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Dub returns the scheme for Dub webhooks. The Dub-Signature header holds the
-// hex-encoded HMAC-SHA256 of the body. The body identifies the message. Whether
-// two events can have the same body is unknown, so a redelivery is not
-// acknowledged. Attempts have no signed timestamp. This scheme has not been
-// tested against an official library or a published test vector.
+// hex-encoded HMAC-SHA256 of the body. The body identifies the message. It is
+// not known whether two events can have the same body, so a redelivery is
+// refused with [core.ErrRepeated]. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: a third-party verifier, as of November 2026. The sender documents its
 // webhooks at dub.co/docs/concepts/webhooks/verify-webhook-requests.

@@ -6,9 +6,9 @@ import "github.com/hookonce/hookonce/core"
 // X-Request-Signature-Sha-256 header holds the hex-encoded HMAC-SHA256 of the
 // body. The event's id in the body identifies the message. Attempts with the
 // same id must have the same topic, resource and time. Without an id, the body
-// identifies the message, and a redelivery is not acknowledged. Attempts have
-// no signed timestamp. This scheme has not been tested against an official
-// library or a published test vector.
+// identifies the message, and a redelivery is refused with [core.ErrRepeated].
+// Attempts have no signed timestamp. This scheme has not been tested against an
+// official library or a published test vector.
 //
 // Source: a third-party verifier, as of November 2026. The sender documents its
 // webhooks at developers.dwolla.com/docs/balance/webhooks/process-validate.

@@ -14,8 +14,9 @@ import (
 // is accepted, because normalization does not change it.
 //
 // The event's id in the body identifies the message. Attempts have no signed
-// timestamp. EasyPost's library for Node.js appends ".0" to whole-number
-// weights, because parsing removes it. The raw body still has it.
+// timestamp. The raw body is signed as it is, with weights such as "1.0".
+// (EasyPost's library for Node.js restores the ".0", because it parses the body
+// first.)
 //
 // Source: www.npmjs.com/package/@easypost/api/v/8.9.0 and
 // EasyPost/easypost-node#467, as of November 2026.

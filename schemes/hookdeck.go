@@ -6,8 +6,9 @@ import "github.com/hookonce/hookonce/core"
 // X-Hookdeck-Signature header holds the base64-encoded HMAC-SHA256 of the body
 // under the project's signing secret. While that secret is rotated, the
 // X-Hookdeck-Signature-2 header holds a second signature. The body identifies
-// the message. Whether two events can have the same body is unknown, so a
-// redelivery is not acknowledged. Attempts have no signed timestamp.
+// the message. It is not known whether two events can have the same body, so a
+// redelivery is refused with [core.ErrRepeated]. Attempts have no signed
+// timestamp.
 //
 // Source: www.npmjs.com/package/@hookdeck/sdk/v/0.4.0, as of November 2026.
 func Hookdeck() core.Scheme {

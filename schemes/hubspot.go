@@ -9,9 +9,9 @@ import (
 // HubSpot returns the scheme for HubSpot's v3 signatures. The signature is the
 // base64-encoded HMAC-SHA256 of the method, URL, body and timestamp (in
 // milliseconds) under the app's client secret. url is the complete URL that
-// HubSpot calls. Signatures v1 and v2 are plain hashes, which can be extended,
-// so they are ignored. No id is signed, so each attempt counts as a separate
-// message. To recognize an event, use its eventId.
+// HubSpot calls. Signatures v1 and v2 are plain hashes, which allow length
+// extension attacks, so they are ignored. No id is signed, so each attempt
+// counts as a separate message. To recognize an event, use its eventId.
 //
 // Source: HubSpot/hubspot-api-nodejs, src/utils/signature.ts at commit 11dd578,
 // as of November 2026.

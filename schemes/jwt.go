@@ -34,18 +34,17 @@ import (
 //
 // A key that also signs other tokens is dangerous if the body is the token, or
 // if the token is Detached. For example, an identity provider signs access
-// tokens with the same key set, and anyone who has an access token could send
-// it as a message. Require something that only a message has: an Issuer of its
-// own, an IDClaim or, with Detached, an ID. [core.Verifier.Verify] alone does
-// not require the ID. If a message has none of these, check the event type in
-// the handler. A BodyHash claim that no other token has is sufficient
-// protection.
+// tokens with the same key set. Anyone with an access token could send it as a
+// message. Require something that only a message has: an Issuer of its own, an
+// IDClaim or, with Detached, an ID. [core.Verifier.Verify] alone does not
+// require the ID. If a message has none of these, check the event type in the
+// handler. A BodyHash claim that no other token has is sufficient protection.
 type JWT struct {
 	// Name is as in [Template].
 	Name string
 	// Token is the header that holds the token, and Prefix is the text before
-	// the token. If Token is the zero Field, the body is the token, and may
-	// have up to 256 KiB. The handler gets such a body unchanged.
+	// the token. If Token is the zero Field, the body is the token, of at most
+	// 256 KiB. The handler gets such a body unchanged.
 	Token  Field
 	Prefix string
 	// Detached says that the token has nothing between its two dots. The sender
@@ -76,9 +75,10 @@ type JWT struct {
 	Time     string
 	Stamping core.Stamping
 	// ID is the place of the message id in the body. If a claim holds the id
-	// instead, IDClaim is that claim. The id is the same for all attempts. If a
-	// message has no id, the token without its signature identifies it. A
-	// Detached token identifies it together with the body.
+	// instead, IDClaim is that claim. The id is the same for all attempts. If
+	// neither is set, or IDOptional is set and a message has no id, the token
+	// without its signature identifies the message. A Detached token identifies
+	// it together with the body.
 	ID         Field
 	IDOptional bool
 	IDClaim    string

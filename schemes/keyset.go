@@ -57,12 +57,12 @@ type KeySetOptions struct {
 // that already uses key sets, such as [Kinde], o replaces its options.
 //
 // KeySet caches a key set for an hour. A message that names an unknown key
-// causes a refresh, at most every 30 seconds for each URL, no matter what
-// strangers send. So a sender must publish a key at least 30 seconds before
-// using it. If a refresh fails, the old set stays in use for up to a day, and
-// KeySet tries again after a minute. Without an old set, KeySet tries again
-// after 5 seconds. A set may have at most 64 KiB and 16 keys that fit the
-// scheme.
+// causes a refresh. Each URL is refreshed at most every 30 seconds, however
+// many messages an attacker sends. So a sender must publish a key at least 30
+// seconds before using it. If a refresh fails, the old set stays in use for up
+// to a day, and KeySet tries again after a minute. Without an old set, KeySet
+// tries again after 5 seconds. A set may be at most 64 KiB long and contain at
+// most 16 keys that fit the scheme.
 //
 // The keys in a set may sign more than messages. An identity provider also
 // signs access tokens with them: see [JWT] for how to reject those tokens.

@@ -12,15 +12,15 @@ import (
 // secret is the application's client secret.
 //
 // The notificationId in the body identifies the message. Without a
-// notificationId, the body identifies the message. Whether two such events can
-// have the same body is unknown, so a redelivery is not acknowledged. Attempts
-// have no signed timestamp.
+// notificationId, the body identifies the message. It is not known whether two
+// such events can have the same body, so a redelivery is refused with
+// [core.ErrRepeated]. Attempts have no signed timestamp.
 //
 // LinkedIn verifies the endpoint with a GET request that has a challengeCode,
 // when the webhook is created and then every two hours. The response is the
 // HMAC of the code, and handshake says whether to send it. The route must
 // accept GET as well. An attacker cannot use the code to get the signature of a
-// message: only short codes of letters, digits, - and _ are signed, and the
+// message. Only short codes of letters, digits, - and _ are signed, and the
 // signed text of a message begins with "hmacsha256=". This scheme has not been
 // tested against an official library or a published test vector.
 //

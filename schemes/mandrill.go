@@ -13,11 +13,11 @@ import (
 // form with another parameter is rejected, because the signed text has no
 // separator between names and values.
 //
-// The events identify the message. Whether two messages can have the same
-// events is unknown, so a redelivery is not acknowledged. The signature covers
-// the events but not the bytes of the form, so Message.BodySigned is false.
-// Attempts have no signed timestamp. This scheme has not been tested against an
-// official library or a published test vector.
+// The events identify the message. It is not known whether two messages can
+// have the same events, so a redelivery is refused with [core.ErrRepeated]. The
+// signature covers the events but not the bytes of the form, so
+// Message.BodySigned is false. Attempts have no signed timestamp. This scheme
+// has not been tested against an official library or a published test vector.
 //
 // Source: mailchimp.com/developer/transactional/guides, as of November 2026.
 func Mandrill(address string) core.Scheme {

@@ -6,8 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // MessageBird-Signature-JWT header holds a JWT signed with HS256 under the
 // signing key. Its payload_hash and url_hash claims are the hex-encoded hashes
 // of the body and of the endpoint's public URL, including the query. The iat
-// claim is the timestamp. address is the public URL, as in [Template].URL.
-// Whether retries keep the jti claim is unknown, so each attempt counts as a
+// claim is the timestamp. address is the public URL, as in [Template].URL. It
+// is not known whether retries keep the jti claim, so each attempt counts as a
 // separate message. A request without a body has no payload_hash, so it is
 // rejected.
 //

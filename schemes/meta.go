@@ -15,7 +15,7 @@ import (
 // may group the events differently, which makes another message. A notification
 // with changed_fields has the time in seconds and no values, so two changes
 // within a second have the same body. So a redelivery of such a notification is
-// not acknowledged. Attempts have no signed timestamp.
+// refused with [core.ErrRepeated]. Attempts have no signed timestamp.
 //
 // verifyToken is the token that you enter at Meta. The endpoint responds to the
 // GET request with which Meta verifies it, and rejects any other token. If

@@ -6,8 +6,8 @@ import "github.com/hookonce/hookonce/core"
 // X-Mollie-Signature header holds the hex-encoded HMAC-SHA256 of the body.
 // Classic webhooks are not signed. The event's id in the body identifies the
 // message. Attempts with the same id must have the same type, entity and time.
-// Without an id, the body identifies the message, and a redelivery is not
-// acknowledged. Attempts have no signed timestamp.
+// Without an id, the body identifies the message, and a redelivery is refused
+// with [core.ErrRepeated]. Attempts have no signed timestamp.
 //
 // Source: a third-party verifier, as of November 2026. The sender documents its
 // webhooks at docs.mollie.com/reference/best-practices.

@@ -7,8 +7,9 @@ import "github.com/hookonce/hookonce/core"
 // secret is the token that Onfido's API returned when the webhook was created.
 //
 // The body identifies the message. It has the id of the changed object, but no
-// event id. Whether two events can have the same body is unknown, so a
-// redelivery is not acknowledged. Attempts have no signed timestamp.
+// event id. It is not known whether two events can have the same body, so a
+// redelivery is refused with [core.ErrRepeated]. Attempts have no signed
+// timestamp.
 //
 // Source: www.npmjs.com/package/@onfido/api/v/6.2.0, and, for the header's
 // name,

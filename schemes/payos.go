@@ -19,8 +19,8 @@ import (
 // members: code, desc and success. Message.BodySigned is therefore false, and
 // the changed message counts as the same message. data, which includes
 // reference and transactionDateTime, identifies the message. payOS does not
-// document whether two events can have the same data, so a redelivery is not
-// acknowledged. Attempts have no signed timestamp.
+// document whether two events can have the same data, so a redelivery is
+// refused with [core.ErrRepeated]. Attempts have no signed timestamp.
 //
 // One signature must not fit two messages. So the scheme rejects a value that
 // contains "&", a name and "=" in this order. It also rejects numbers that

@@ -4,10 +4,10 @@ import "github.com/hookonce/hookonce/core"
 
 // Primer returns the scheme for Primer webhooks. The X-Signature-Primary header
 // holds the base64-encoded HMAC-SHA256 of the body. The body identifies the
-// message. Whether two events can have the same body is unknown, so a
-// redelivery is not acknowledged. Attempts have no signed timestamp. This
-// scheme has not been tested against an official library or a published test
-// vector.
+// message. It is not known whether two events can have the same body, so a
+// redelivery is refused with [core.ErrRepeated]. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: a third-party verifier, as of November 2026. The sender documents its
 // webhooks at primer.io/docs/api-reference/get-started/webhooks.

@@ -7,9 +7,9 @@ import "github.com/hookonce/hookonce/core"
 // Stream may compress the body with gzip after signing it: see
 // [Template].Gunzip. The handler gets the body unchanged.
 //
-// The body identifies the message. Whether two events can have the same body is
-// unknown, so a redelivery is not acknowledged. Attempts have no signed
-// timestamp.
+// The body identifies the message. It is not known whether two events can have
+// the same body, so a redelivery is refused with [core.ErrRepeated]. Attempts
+// have no signed timestamp.
 //
 // Source: www.npmjs.com/package/stream-chat/v/9.53.0, as of November 2026.
 func Stream() core.Scheme {

@@ -51,7 +51,8 @@ type Template struct {
 	// Secret says how the text of a secret becomes a key. Default: [Verbatim].
 	Secret SecretText
 	// Timestamp is the place of the timestamp, Unit is its format, and Stamping
-	// says what it means. Content must include the timestamp.
+	// says what it means. The signature must cover the timestamp: put
+	// {timestamp} into Content, unless the timestamp is in a signed body.
 	Timestamp Field
 	Unit      Unit
 	Stamping  core.Stamping
@@ -75,9 +76,9 @@ type Template struct {
 	// an unsigned ID, it identifies the message together with the signed
 	// content.
 	Topic Field
-	// Stable lists the members of the body that are equal in all attempts for
-	// an event: its type, its time and its data. A member may be an object or
-	// an array. Stable is for a sender that signs an id but renders the rest of
+	// Stable lists the members of the body that are equal in all attempts of an
+	// event, such as its type, time and data. A member may be an object or an
+	// array. Stable is for a sender that signs an id but renders the rest of
 	// the body again for each attempt. All attempts with the same id must agree
 	// in these members. If Stable is empty, or if none of its members is
 	// present, the attempts must agree in the whole signed content except the
@@ -85,8 +86,9 @@ type Template struct {
 	Stable []Field
 	// Indistinct says that two events may have the same signed content, or that
 	// this is unknown. When such content arrives again, it may be another
-	// event, so it is not acknowledged. The exception is a message with its ID
-	// or, if the sender has no ID, with its Topic.
+	// event. So it is refused with 503 ([core.ErrRepeated]) instead of
+	// acknowledged. This does not apply to a message that carries its ID or, if
+	// the template has no ID, its Topic.
 	Indistinct bool
 	// Batch says how a body with several events is identified. It is for an ID
 	// whose path has an index, such as JSON("events", "0", "id").
@@ -203,7 +205,7 @@ type SecretText uint8
 const (
 	Verbatim SecretText = iota // the bytes of the text are the key
 	HexText
-	Base64Text // padded standard base64; an ECDSA or RSA public key is SPKI DER or a certificate: the lines of a PEM file between BEGIN and END, joined
+	Base64Text // padded standard base64. For an ECDSA or RSA key: the SPKI DER or certificate, as in a PEM file, without the BEGIN and END lines and line breaks
 )
 
 // Algorithm is a signature algorithm. The zero Algorithm stands for

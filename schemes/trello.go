@@ -14,10 +14,10 @@ import (
 // Trello verifies the endpoint with a HEAD request when the webhook is created.
 // handshake says whether to respond. The route must accept HEAD as well.
 //
-// The body identifies the message. Whether two events can have the same body is
-// unknown, so a redelivery is not acknowledged. Attempts have no signed
-// timestamp. This scheme has not been tested against an official library or a
-// published test vector.
+// The body identifies the message. It is not known whether two events can have
+// the same body, so a redelivery is refused with [core.ErrRepeated]. Attempts
+// have no signed timestamp. This scheme has not been tested against an official
+// library or a published test vector.
 //
 // Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func Trello(address string, handshake Handshake) core.Scheme {

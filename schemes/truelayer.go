@@ -12,7 +12,7 @@ import (
 )
 
 // TrueLayer returns the scheme for TrueLayer webhooks. The Tl-Signature header
-// holds a detached JWS that signs with ES512 the method, the path, the headers
+// holds a detached JWS (ES512). It covers the method, the path, the headers
 // that the JWS names, and the body. address is the endpoint's public URL, as in
 // [Template].URL. TrueLayer signs the path but not the query. So a request must
 // have the same query as address or, if address has none, no query.
@@ -23,9 +23,9 @@ import (
 // base64-encoded P-521 public key. The URL in the JWS, jku, is not used.
 //
 // The event_id in the body identifies the message. The X-Tl-Webhook-Timestamp
-// header must be signed, but is not compared with the clock, because whether a
-// retry has a new timestamp is unknown. Paths with and without a final slash
-// are different.
+// header must be signed. It is not compared with the clock, because it is not
+// known whether a retry gets a new timestamp. A trailing slash in the path
+// matters.
 //
 // Source: TrueLayer/truelayer-signing at commit b0b46ff, and
 // www.npmjs.com/package/truelayer-signing/v/0.2.3, as of November 2026.

@@ -8,10 +8,10 @@ import "github.com/hookonce/hookonce/core"
 // keys: the PEM text between the BEGIN and END lines, without the line breaks.
 // The older X-Signature header (SHA-1) is ignored.
 //
-// The body identifies the message. Whether two events can have the same body is
-// unknown, so a redelivery is not acknowledged. Attempts have no signed
-// timestamp. This scheme has not been tested against an official library or a
-// published test vector.
+// The body identifies the message. It is not known whether two events can have
+// the same body, so a redelivery is refused with [core.ErrRepeated]. Attempts
+// have no signed timestamp. This scheme has not been tested against an official
+// library or a published test vector.
 //
 // Source: docs.wise.com/features/webhooks-notifications/event-handling, as of
 // November 2026.

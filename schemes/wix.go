@@ -9,10 +9,10 @@ import "github.com/hookonce/hookonce/core"
 // The data claim is JSON text with eventType, instanceId and an inner data
 // member, which is JSON text again. The id in the inner data identifies the
 // message. Older events have no id. Then the token identifies the message, and
-// a redelivery is not acknowledged. The exp claim is checked. The iat claim is
-// ignored, because whether it is the time of an attempt is unknown. A token
-// without an eventType is rejected, because Wix signs other calls with the same
-// key. The handler gets the token unchanged.
+// a redelivery is refused with [core.ErrRepeated]. The exp claim is checked.
+// The iat claim is ignored, because it is not known whether it is the time of
+// an attempt. A token without an eventType is rejected, because Wix signs other
+// calls with the same key. The handler gets the token unchanged.
 //
 // Source: www.npmjs.com/package/@wix/sdk/v/1.21.16 and
 // dev.wix.com/docs/rest/articles/get-started/webhook-structure, as of November

@@ -13,7 +13,7 @@ import (
 // body.
 //
 // The body for a created order and the body for an updated order may be the
-// same, and the body for a deleted resource is only its number. The
+// same. The body for a deleted resource is only its number. The
 // X-WC-Webhook-Delivery-ID and X-WC-Webhook-Topic headers are not signed.
 // Together with the body they identify the message, up to the limit in
 // [core.Config].Repeats. Two deliveries of one webhook within a second have the

@@ -18,7 +18,7 @@ import (
 // webhook is created and about every half hour. The response is the HMAC of the
 // token under the first secret, and handshake says whether to send it. The
 // route must accept GET as well. An attacker cannot use the token to get the
-// signature of a message: only short tokens of letters, digits, - and _ are
+// signature of a message. Only short tokens of letters, digits, - and _ are
 // signed, and a body that does not begin with { is rejected. This scheme has
 // not been tested against an official library or a published test vector.
 //

@@ -117,9 +117,9 @@ type AdapterCall struct {
 	Hijack func() error
 }
 
-// TestAdapter checks that an adapter does what [core.Verifier] relies on and
-// what the documentation promises to users, over real HTTP on loopback. Each
-// subtest says what a failure means.
+// TestAdapter checks, over real HTTP on loopback, that an adapter does what
+// [core.Verifier] relies on and what the documentation promises. Each subtest
+// says what a failure means.
 //
 //nolint:tparallel // whether the subtests run beside others is the caller's to say
 func TestAdapter(t *testing.T, a Adapter) {

@@ -12,9 +12,8 @@
 //
 // [ID], [At] and [Header] change the request. The same ID with a later At is
 // the sender's retry. The same request again is a replay. [Clock] is a clock
-// for [core.Config.Clock] that the test sets, so that a message expires without
-// waiting. [Source] is a key source whose tenants and outages the test
-// controls.
+// for [core.Config.Clock] that the test sets, so a test of expiry need not
+// wait. [Source] is a key source whose tenants and outages the test controls.
 //
 // # Testing a store, a scheme, an adapter
 //
@@ -26,6 +25,6 @@
 //		whtest.TestSeenStore(t, func(t testing.TB) core.SeenStore { return mystore.New(connect(t)) })
 //	}
 //
-// The suites are tested themselves: they must fail for each of many
-// implementations that are broken on purpose.
+// The suites are themselves tested: each must fail for many implementations
+// that are broken on purpose.
 package whtest

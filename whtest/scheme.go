@@ -25,10 +25,10 @@ type Subject struct {
 	// Secret is the text of a key that verifies what Sign makes. Stranger is
 	// another secret of the same form.
 	Secret, Stranger string
-	// Sign makes a genuine request as the sender would: with the id, the time
-	// of the attempt (in whole seconds) and content wherever the scheme has
-	// them. If the sender puts the id or time into the body, Sign builds the
-	// body around content, which is JSON. If the scheme sets
+	// Sign makes a genuine request as the sender would. It puts the id, the
+	// time of the attempt (in whole seconds) and content where the scheme
+	// expects them. If the sender puts the id or time into the body, Sign
+	// builds the body around content, which is JSON. If the scheme sets
 	// [core.Attempt.Stable], content is part of Stable.
 	//
 	// Each call returns a new request with canonical header keys. The request's
@@ -40,9 +40,9 @@ type Subject struct {
 	// for a scheme whose AnswerHandshake (see [core.Facts]) was enabled. Nil:
 	// Scheme has no AnswerHandshake.
 	Handshake func() *core.Request
-	// Challenge makes the signed request with which the sender asks the
-	// endpoint to prove itself, for a scheme with a Challenge (see
-	// [core.Facts]). Nil: the suite sends no challenge.
+	// Challenge makes the signed request with which the sender verifies the
+	// endpoint, for a scheme with a Challenge (see [core.Facts]). Nil: the
+	// suite sends no challenge.
 	Challenge func(at time.Time) *core.Request
 }
 

@@ -84,7 +84,8 @@ func StoreLoseReply(lose func(t testing.TB, s core.SeenStore)) StoreOption {
 
 // StoreForget makes the suite check that a store with the method KnownSince
 // detects the loss of its records. forget removes everything that the engine
-// keeps for s, without calling s: with FLUSHALL, TRUNCATE or another file.
+// keeps for s, without calling s: for example with FLUSHALL or TRUNCATE, or by
+// replacing the file.
 func StoreForget(forget func(t testing.TB, s core.SeenStore)) StoreOption {
 	return func(o *storeOptions) { o.forget = forget }
 }

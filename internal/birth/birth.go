@@ -18,7 +18,7 @@ import (
 // processes and for timestamps of whole seconds.
 const Margin = 10 * time.Second
 
-// Attempts bounds how many times one call of a store may find another marker.
+// Attempts limits how many times one call of a store may find another marker.
 // Each time, a process wrote a new marker after a loss of records.
 const Attempts = 8
 

@@ -22,7 +22,7 @@ func Answered(c *fasthttp.RequestCtx) int {
 }
 
 // Write writes a response of core. It sorts the names of the headers, as
-// net/http does: they come from a map, and fasthttp sends headers in the order
+// net/http does. They come from a map, and fasthttp sends headers in the order
 // in which they are set.
 func Write(r *fasthttp.Response, a *core.Answer) {
 	r.SetStatusCode(a.Status)

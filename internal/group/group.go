@@ -158,8 +158,8 @@ func (l *Line[T]) fly(ctx context.Context, f *flight, group []*call[T]) {
 	l.Send(ctx, items)
 }
 
-// Last returns a context that ends when all callers have given up. of returns
-// the context of a caller.
+// Last returns a context that ends when all callers have given up. The function
+// of returns a caller's context.
 func Last[T any](callers []T, of func(T) context.Context) (context.Context, context.CancelFunc) {
 	var last time.Time
 	for _, c := range callers {

@@ -1,7 +1,7 @@
 // Package senders contains what is known about each sender in the registry of
-// package schemes, apart from its scheme: what the signature protects, how that
-// is known, and how the sender retries. It also guesses the sender of a request
-// from its headers.
+// package schemes, apart from its scheme. It says what the signature protects,
+// how that is known, and how the sender retries. It also guesses the sender of
+// a request from its headers.
 //
 // senders.json is written by hand. `go test ./internal/senders -update` writes
 // evidence.json and the tables of docs/providers.md. A program that does not

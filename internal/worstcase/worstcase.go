@@ -1,5 +1,5 @@
 // Package worstcase has bodies of a mebibyte that are the most expensive for
-// package explain. The tests of explain bound the work for each body, and the
+// package explain. The tests of explain limit the work for each body, and the
 // benchmarks measure the time.
 package worstcase
 

@@ -21,8 +21,8 @@
 //   - Acknowledged writes stay. An engine that evicts records, or drops the
 //     oldest when it is full, is unsound. A full engine must return an error,
 //     which Full recognizes.
-//   - A value of 48 bytes is returned unchanged. A key has up to 129 ASCII
-//     characters: letters, digits, "-", "_" and one ".". Keys are
+//   - A value of 48 bytes is returned unchanged. A key is at most 129 ASCII
+//     characters long: letters, digits, "-", "_" and one ".". Keys are
 //     case-sensitive.
 //
 // The engine decides what an acknowledged write survives. A restart without
@@ -41,7 +41,7 @@
 //
 // So the engine's own expiry is needed only to clean up. It may be coarse, late
 // or absent, but never early. If the engine has none, run a job that deletes
-// expired records: the last 8 bytes of a value are its expiry, big-endian, in
+// expired records. The last 8 bytes of a value are its expiry, big-endian, in
 // Unix milliseconds. The job must also delete by revision.
 package casstore
 
@@ -66,8 +66,8 @@ import (
 // unknown response.
 type Engine[R any] struct {
 	// Get returns the newest value of key and its revision. A key without a
-	// value is not an error: the value is nil, and the revision is the one with
-	// which Put writes the first value.
+	// value is not an error. In that case the value is nil, and the revision is
+	// the one with which Put writes the first value.
 	Get func(ctx context.Context, key string) (value []byte, revision R, err error)
 
 	// Put writes value if the revision of key is still revision. The zero R
@@ -100,9 +100,9 @@ type Store struct {
 }
 
 // New returns a [Store] that uses engine. Each verifier needs its own
-// namespace. A namespace has 1 to 64 characters: letters, digits, "-" and "_".
-// Keys are the namespace, a "." and 64 hexadecimal digits. [core.New] reports
-// an invalid namespace or engine.
+// namespace. A namespace is 1 to 64 characters long: letters, digits, "-" and
+// "_". Keys are the namespace, a "." and 64 hexadecimal digits. [core.New]
+// reports an invalid namespace or engine.
 func New[R any](namespace string, engine Engine[R]) *Store {
 	var absent R
 	s := &Store{namespace: namespace, absent: absent}

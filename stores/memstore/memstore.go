@@ -8,10 +8,10 @@
 // The records end with the process, and no other process can read them:
 //
 //   - A restart loses all records. So the verifier responds 503 with
-//     Retry-After to attempts with a timestamp before the start. The sender's
-//     next attempt has a newer timestamp and is accepted. By default core.New
-//     refuses schemes that sign no timestamp, because nothing would protect
-//     their messages after a restart.
+//     Retry-After to attempts with a timestamp before the start. If the sender
+//     signs a new timestamp for each attempt, the next attempt is accepted. By
+//     default core.New refuses schemes that sign no timestamp, because nothing
+//     would protect their messages after a restart.
 //   - Each process has a separate store: several instances behind a load
 //     balancer, a rolling deployment, fiber with Prefork. Each process may
 //     handle the same message once.
@@ -37,13 +37,13 @@
 //
 // # When the store is full
 //
-// [Capacity] bounds the number of records. A full store drops handled messages
-// whose replay window is over, oldest first, and counts them in Store.Stats.
-// Their timestamps still protect them against replay, but on a late retry by
-// the sender the handler runs again. If there is no such message to drop, the
-// store refuses new messages with an error that wraps [core.ErrStoreFull], and
-// their senders retry later. The store never evicts a record within its replay
-// window.
+// [Capacity] limits the number of records. A full store drops handled messages
+// whose replay window is over, oldest first, and counts them in Store.Stats. If
+// the sender signs a timestamp, the tolerance still protects them against
+// replay. On a late retry by the sender the handler runs again. If there is no
+// such message to drop, the store refuses new messages with an error that wraps
+// [core.ErrStoreFull], and their senders retry later. The store never evicts a
+// record within its replay window.
 //
 // # Shares
 //
@@ -95,7 +95,7 @@ const (
 	maxCapacity     = 1 << 30
 )
 
-// Capacity bounds the number of records. n must be from 1 to 1 << 30.
+// Capacity limits the number of records. n must be from 1 to 1 << 30.
 // [core.New] reports any other number. Default: 1,048,576.
 //
 // Every message takes one record for [core.Config.Remember], 25 hours by
@@ -163,7 +163,7 @@ type Stats struct {
 	// Records is the number of records in the store. Expired records count
 	// until a later operation removes them.
 	Records int
-	// Capacity is the bound on Records.
+	// Capacity is the limit on Records.
 	Capacity int
 	// Dropped counts the handled messages that were dropped before they
 	// expired, all after their replay window, because the store was full. If it

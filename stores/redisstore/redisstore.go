@@ -83,7 +83,7 @@ type Store struct {
 
 // New returns a [Store] that uses a client of go-redis. Pass the client's Do
 // method, as in New("orders", rdb.Do). Each verifier needs its own namespace,
-// with which its keys begin. A namespace has 1 to 64 characters: letters,
+// with which its keys begin. A namespace is 1 to 64 characters long: letters,
 // digits, "-", "_", "." and "/". [core.New] reports an invalid namespace.
 func New[C interface{ Result() (any, error) }](namespace string, do func(ctx context.Context, args ...any) C) *Store {
 	if do == nil {
@@ -92,10 +92,10 @@ func New[C interface{ Result() (any, error) }](namespace string, do func(ctx con
 	return NewFunc(namespace, func(ctx context.Context, args ...any) (any, error) { return do(ctx, args...).Result() })
 }
 
-// NewFunc returns a [Store] that uses any client. do sends one command and
-// returns the reply, with text as string or []byte. All arguments are strings.
-// In EVALSHA and EVAL the fourth argument is a key, for clients that route to
-// the nodes of a cluster. namespace is as for [New].
+// NewFunc returns a [Store] that uses any client. The function do sends one
+// command and returns the reply, with text as string or []byte. All arguments
+// are strings. In EVALSHA and EVAL the fourth argument is a key, for clients
+// that route to the nodes of a cluster. namespace is as for [New].
 func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, error)) *Store {
 	s := &Store{namespace: namespace, do: do, buckets: bucketsOf(namespace)}
 	s.owners = owners.New("redisstore", "give each verifier a store with its own namespace")

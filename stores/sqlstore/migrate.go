@@ -6,8 +6,8 @@ import (
 )
 
 // Migrate creates the table hookonce_seen if it does not exist. Programs that
-// share the database may call it concurrently, at each start. If the user may
-// not create tables, the table must exist already. In that case let a
+// share the database may call it concurrently, whenever they start. If the user
+// may not create tables, the table must exist already. In that case let a
 // privileged user run the engine's schema file in stores/sqlstore/schema/ once,
 // and grant SELECT, INSERT, UPDATE and DELETE on the table.
 func (s *Store) Migrate(ctx context.Context) error {

@@ -36,10 +36,10 @@ type Store struct {
 }
 
 // New returns a [Store] with its records in db. namespace separates the records
-// of one verifier from those of other verifiers in the same table. It has 1 to
-// 64 printable ASCII characters, and must be the same in every process that
-// serves the endpoint. New does not connect to the database. [core.New] reports
-// invalid arguments.
+// of one verifier from those of other verifiers in the same table. It is 1 to
+// 64 printable ASCII characters long, and must be the same in every process
+// that serves the endpoint. New does not connect to the database. [core.New]
+// reports invalid arguments.
 func New(namespace string, db *sql.DB, d Dialect) *Store {
 	s := &Store{
 		namespace: namespace, space: namespace, db: db, dialect: d, stmts: d.statements(),
