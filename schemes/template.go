@@ -370,7 +370,7 @@ func (s *templated) checkKeys() (mistakes []error) {
 	private := algorithm.public != nil
 	switch {
 	case private && s.has(partSecret):
-		mistakes = append(mistakes, errors.New("Content has {secret}, but the sender signs with a private key: leave it out"))
+		mistakes = append(mistakes, errors.New("{secret} is in Content, but the sender signs with a private key: leave it out"))
 	case algorithm.plain && !s.has(partSecret):
 		mistakes = append(mistakes, errors.New("Algorithm is a plain hash, which anybody can compute: Content must end with {secret}"))
 	}
@@ -462,14 +462,14 @@ func (s *templated) checkStamp() (mistakes []error) {
 	case stamped && !signedStamp:
 		mistakes = append(mistakes, errors.New("the timestamp is not signed, so anybody can change it: add {timestamp} to Content, or leave out Timestamp"))
 	case !stamped && !t.Timestamp.none():
-		mistakes = append(mistakes, errors.New("Timestamp needs Stamping: core.StampedEachAttempt if each attempt has its own time, or core.StampedOnce "+
+		mistakes = append(mistakes, errors.New("a Timestamp needs Stamping: core.StampedEachAttempt if each attempt has its own time, or core.StampedOnce "+
 			"if all attempts of a message share one"))
 	}
 	if s.has(partTimestamp) && t.Timestamp.none() && !stamped {
-		mistakes = append(mistakes, errors.New("Content has {timestamp}, but Timestamp does not say where it is"))
+		mistakes = append(mistakes, errors.New("{timestamp} is in Content, but Timestamp does not say where it is"))
 	}
 	if s.has(partID) && t.ID.none() {
-		mistakes = append(mistakes, errors.New("Content has {id}, but ID does not say where it is"))
+		mistakes = append(mistakes, errors.New("{id} is in Content, but ID does not say where it is"))
 	}
 	// core compares contents without at most two varying parts: the timestamp and the nonce.
 	switch n := t.Nonce; {
@@ -484,7 +484,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("a Nonce cannot be combined with a time in both Content and the body: at most two parts may differ between attempts"))
 	}
 	if !s.has(partBody) && !s.t.bodyless {
-		mistakes = append(mistakes, errors.New("Content lacks {body}, so anybody could change the message"))
+		mistakes = append(mistakes, errors.New("{body} is missing from Content, so anybody could change the message"))
 	}
 	return mistakes
 }
@@ -513,17 +513,17 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	}
 	// Anyone could change unsigned members, and without a signed id, attempts are not compared.
 	if len(t.Stable) > 0 && (!s.has(partBody) || !s.signsID() || slices.ContainsFunc(t.Stable, func(f Field) bool { return !f.inBody() })) {
-		mistakes = append(mistakes, errors.New("Stable needs a signed id, and each of its members must be in a signed JSON body"))
+		mistakes = append(mistakes, errors.New("members in Stable need a signed id, and each must be in a signed JSON body"))
 	}
 	if t.Indistinct && (s.signsID() && !t.IDOptional || t.Stamping == core.StampedEachAttempt) {
-		mistakes = append(mistakes, errors.New("Indistinct must not be set: a signed ID or each attempt's own time distinguishes messages"))
+		mistakes = append(mistakes, errors.New("leave out Indistinct: a signed ID or each attempt's own time distinguishes messages"))
 	}
 	switch {
 	case t.Topic.none():
 	case !t.Topic.whole():
-		mistakes = append(mistakes, errors.New("Topic must be a Header, not an Entry, an Item or a field of the body (a signed body already covers its fields)"))
+		mistakes = append(mistakes, errors.New("the Topic must be a Header, not an Entry, an Item or a field of the body (a signed body already covers its fields)"))
 	case s.signsID():
-		mistakes = append(mistakes, errors.New("Topic has no effect with a signed ID: leave it out"))
+		mistakes = append(mistakes, errors.New("the Topic has no effect with a signed ID: leave it out"))
 	case t.Stamping == core.StampedEachAttempt && !s.delivers():
 		mistakes = append(mistakes, errors.New("a Topic alone cannot distinguish a retry from another event: if each attempt has its own time, set an unsigned ID too"))
 	}
