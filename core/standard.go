@@ -104,7 +104,7 @@ func parseStandardKey(text string) (string, []byte, error) {
 	}
 	switch {
 	case kind == "whsec_" && len(raw) < minSecretBytes:
-		return "", nil, fmt.Errorf("the text has %d bytes, but Standard Webhooks requires at least %d: is it cut off?", len(raw), minSecretBytes)
+		return "", nil, fmt.Errorf("the secret has %d bytes, but Standard Webhooks requires at least %d: is it cut off?", len(raw), minSecretBytes)
 	case kind == "whpk_" && len(raw) != ed25519.PublicKeySize:
 		return "", nil, fmt.Errorf("this key has %d bytes, but an ed25519 public key has %d: copy the whole key again", len(raw), ed25519.PublicKeySize)
 	case kind == "whsk_" && len(raw) != ed25519.SeedSize && len(raw) != ed25519.PrivateKeySize:
