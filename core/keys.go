@@ -256,13 +256,13 @@ func checkSecretText(text string, free bool) error {
 	}
 	switch {
 	case text == "":
-		return errors.New("it is empty: is the environment variable set?")
+		return errors.New("the text is empty: is the environment variable set?")
 	case strings.ContainsFunc(inner, unicode.IsSpace), strings.TrimSpace(text) != text:
 		return errors.New(spaceAdvice(text))
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("it contains a control character: copy the secret again")
 	case len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]:
-		return errors.New("it has quotes around it: remove them, because most .env readers keep them")
+		return errors.New("the text has quotes around it: remove them, because most .env readers keep them")
 	}
 	return nil
 }
@@ -273,14 +273,14 @@ func spaceAdvice(text string) string {
 	pieces := strings.Fields(text)
 	switch {
 	case strings.Contains(text, "-----BEGIN"):
-		return "it is a PEM file, but a key must be one line: copy the text between the BEGIN and END lines without its line breaks, and write it in " +
+		return "the text is a PEM file, but a key must be one line: copy the text between the BEGIN and END lines without its line breaks, and write it in " +
 			"the scheme's form for public keys"
 	case len(pieces) > 1 && isWrapped(pieces):
-		return "it is one key wrapped over several lines: join the lines"
+		return "the text is one key wrapped over several lines: join the lines"
 	case len(pieces) > 0 && (pieces[0][0] == '{' || strings.HasPrefix(text, "ssh-") || strings.HasPrefix(text, "ecdsa-sha2-")):
-		return "it is a key in JSON or OpenSSH form: write it on one line without spaces, in the scheme's form for this kind of key"
+		return "the text is a key in JSON or OpenSSH form: write it on one line without spaces, in the scheme's form for this kind of key"
 	default:
-		return "it has white space or a newline inside or around it: trim it where the program reads it. If a key was wrapped, join its lines. For a " +
+		return "the text has white space or a newline inside or around it: trim it where the program reads it. If a key was wrapped, join its lines. For a " +
 			"variable with several secrets, use core.Secrets(strings.Fields(v)...)"
 	}
 }
@@ -302,7 +302,7 @@ func isWrapped(pieces []string) bool {
 	return false
 }
 
-var errPlaceholder = errors.New("it is a placeholder: use the sender's real secret")
+var errPlaceholder = errors.New("the text is a placeholder: use the sender's real secret")
 
 // isPlaceholder recognizes values from documentation and templates. It does not
 // reject short secrets such as "12345", which some senders allow.

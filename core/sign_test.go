@@ -88,7 +88,7 @@ func TestNewSignerReportsEveryMistakeAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, say := range []string{
-		"secret 1 of 5: it is a placeholder", "secret 2 of 5: whpk_ is a public key", "secret 3 of 5: the public half", "secret 4 of 5: it has white space",
+		"secret 1 of 5: the text is a placeholder", "secret 2 of 5: whpk_ is a public key", "secret 3 of 5: the public half", "secret 4 of 5: the text has white space",
 		"secret 5 of 5: this key has 4 bytes, but an ed25519 signing key has 32",
 	} {
 		if !strings.Contains(err.Error(), say) {

@@ -87,16 +87,16 @@ func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {
 // checks the number of bytes.
 func parseStandardKey(text string) (string, []byte, error) {
 	if label, rest, ok := strings.Cut(text, ","); ok && strings.HasPrefix(rest, "wh") && (label == "v1" || label == "v1a") {
-		return "", nil, fmt.Errorf("it starts with %q, the label of a signature: remove the label, because a secret starts with whsec_", label+",")
+		return "", nil, fmt.Errorf("the text starts with %q, the label of a signature: remove the label, because a secret starts with whsec_", label+",")
 	}
 	i := strings.IndexByte(text, '_')
 	if i < 0 {
-		return "", nil, errors.New("it has no whsec_ or whpk_ prefix: copy the key with its prefix. If the sender shows bare base64, put whsec_ before " +
+		return "", nil, errors.New("the text has no whsec_ or whpk_ prefix: copy the key with its prefix. If the sender shows bare base64, put whsec_ before " +
 			"a shared secret, or whpk_ before a public key (32 bytes). If a key was wrapped, join its lines")
 	}
 	kind := text[:i+1]
 	if kind != "whsec_" && kind != "whpk_" && kind != "whsk_" {
-		return "", nil, errors.New("it starts with neither whsec_ (shared secret) nor whpk_ (public key): copy the key with its prefix")
+		return "", nil, errors.New("the text starts with neither whsec_ (shared secret) nor whpk_ (public key): copy the key with its prefix")
 	}
 	raw, err := base64.StdEncoding.DecodeString(text[i+1:])
 	if err != nil {
@@ -105,7 +105,7 @@ func parseStandardKey(text string) (string, []byte, error) {
 	}
 	switch {
 	case kind == "whsec_" && len(raw) < minSecretBytes:
-		return "", nil, fmt.Errorf("it has %d bytes, but Standard Webhooks requires at least %d: is it cut off?", len(raw), minSecretBytes)
+		return "", nil, fmt.Errorf("the secret has %d bytes, but Standard Webhooks requires at least %d: is it cut off?", len(raw), minSecretBytes)
 	case kind == "whpk_" && len(raw) != ed25519.PublicKeySize:
 		return "", nil, fmt.Errorf("this key has %d bytes, but an ed25519 public key has %d: copy the whole key again", len(raw), ed25519.PublicKeySize)
 	case kind == "whsk_" && len(raw) != ed25519.SeedSize && len(raw) != ed25519.PrivateKeySize:

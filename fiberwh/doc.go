@@ -7,7 +7,7 @@
 //
 //	v := core.Must(core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil))
 //	app := fiber.New(fiber.Config{
-//		ReadTimeout: 10 * time.Second, // fiber waits for a body indefinitely otherwise
+//		ReadTimeout: 10 * time.Second, // otherwise fiber waits for a body indefinitely
 //		BodyLimit:   1 << 20,
 //	})
 //	app.Post("/hook", fiberwh.New(v), func(c *fiber.Ctx) error {

@@ -67,11 +67,11 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 			mistakes = append(mistakes, fmt.Errorf("%s responds to handshakes with a MAC under the secret, which another scheme would accept as a "+
 				"signature. Give it its own endpoint, or let it ignore handshakes", m.Name()))
 		case f.IdentifiedBy == "":
-			mistakes = append(mistakes, fmt.Errorf("%s identifies its messages by something that no other scheme signs. Without its headers, a message "+
-				"would be handled again: give it its own endpoint", m.Name()))
+			mistakes = append(mistakes, fmt.Errorf("no other scheme signs what identifies messages of %s. An attacker could remove its headers and have a "+
+				"message handled again: give it its own endpoint", m.Name()))
 		case i > 0 && s.by != "" && (f.IdentifiedBy != s.by || m.Stamping() != members[0].Stamping()):
-			mistakes = append(mistakes, fmt.Errorf("%s and %s identify messages differently (by %s and by %s). Without the headers of one scheme, a "+
-				"message would be handled again: give each its own endpoint", members[0].Name(), m.Name(), identityText(s.by), identityText(f.IdentifiedBy)))
+			mistakes = append(mistakes, fmt.Errorf("%s and %s identify messages differently (by %s and by %s). An attacker could remove the headers "+
+				"of one scheme and have a message handled again: give each its own endpoint", members[0].Name(), m.Name(), identityText(s.by), identityText(f.IdentifiedBy)))
 		default:
 			s.by = f.IdentifiedBy
 		}

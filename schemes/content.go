@@ -43,7 +43,7 @@ func partNames() map[string]partKind {
 // scheme, so requests parse nothing.
 func (s *templated) readContent(text string) error {
 	if text == "" {
-		return errors.New("it is empty: say what is signed, such as \"{body}\" for the body alone")
+		return errors.New("expected what is signed, such as \"{body}\" for the body alone")
 	}
 	for text != "" {
 		literal, rest, found := strings.Cut(text, "{")

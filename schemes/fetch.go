@@ -588,7 +588,7 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 	if !bytes.Contains(text, []byte("-----BEGIN ")) {
 		cert, err := x509.ParseCertificate(text)
 		if err != nil {
-			return nil, errors.New("it is neither PEM nor DER")
+			return nil, errors.New("the response is neither PEM nor DER")
 		}
 		return []*x509.Certificate{cert}, nil
 	}

@@ -84,7 +84,7 @@ func (s hook0) writeHeaders(h core.Header, names string, a *core.Attempt) error 
 	for name := range strings.SplitSeq(names, " ") {
 		values := signed(h, name)
 		if len(values) != 1 || strings.IndexByte(values[0], '{') >= 0 || strings.IndexByte(values[0], '[') >= 0 {
-			return malformed("a signed header must occur exactly once, and its name and value must be ones that can be signed")
+			return malformed("a signed header must occur exactly once, with a value without \"{\" or \"[\". Its name must be a token of at most 64 bytes without a dot")
 		}
 		for _, required := range s.required {
 			if strings.ToLower(name) == required {

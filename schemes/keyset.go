@@ -240,7 +240,7 @@ func parseSet(text []byte) ([]jwk, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(text, &set); err != nil || set.Keys == nil {
-		return nil, errors.New("it is not a JSON object with \"keys\": does a proxy respond instead of the sender?")
+		return nil, errors.New("the response is not a JSON object with \"keys\": does a proxy respond instead of the sender?")
 	}
 	var keys []jwk
 	for _, raw := range set.Keys {

@@ -305,7 +305,7 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 	}
 	if expires != "" {
 		if st.expires, ok = digits(expires); !ok || st.expires <= st.created {
-			return malformed("the \"expires\" parameter is not a Unix time after \"created\": is the sender's clock right?")
+			return malformed("the \"expires\" parameter is not a Unix time later than \"created\"")
 		}
 	}
 	if s.tag != "" && tag != s.tag {

@@ -336,7 +336,7 @@ func (t Template) build() (*templated, error) {
 		case !isHeaderName(p.field.header):
 			fail("Content: %q is not a header name", p.field.header)
 		case p.field.header == "Host":
-			fail("Content: {header:Host}: frameworks remove Host from the headers. Use {url}, which signs the address in Template.URL")
+			fail("Content has {header:Host}, but frameworks remove Host from the headers: use {url}, which signs the address in Template.URL")
 		}
 	}
 	mistakes = append(mistakes, s.checkKeys()...)

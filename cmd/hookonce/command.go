@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func dispatch(ctx context.Context, args []string, c *console) error {
 	if len(args) == 0 {
-		return usageError("no command: hookonce --help lists the commands")
+		return usageError("no command; `hookonce --help` lists the commands")
 	}
 	name, rest := args[0], args[1:]
 	if slices.Contains([]string{"-version", "--version"}, name) {
@@ -105,7 +105,7 @@ func dispatch(ctx context.Context, args []string, c *console) error {
 	all := commands()
 	i := slices.IndexFunc(all, func(v command) bool { return v.name == name })
 	if i < 0 {
-		return usageError("unknown command: " + didYouMean(name, names(all)) + "hookonce --help lists the commands")
+		return usageError("unknown command; " + didYouMean(name, names(all)) + "`hookonce --help` lists the commands")
 	}
 	return all[i].run(ctx, rest, c)
 }

@@ -160,7 +160,7 @@ func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 	case at.Scheme != "sqlite" && at.Host == "":
 		return nil, nil, usageError("--store: the URL has no host")
 	case at.RawQuery != "" && !strings.HasPrefix(at.Scheme, "postgres"):
-		return nil, nil, usageError("--store: only postgres:// takes parameters after a ?. For MySQL, use the client's option file, also for TLS")
+		return nil, nil, usageError("--store: only postgres:// URLs accept query parameters. For MySQL, set options, including TLS, in the client's option file")
 	case strings.HasPrefix(at.Scheme, "redis"):
 		client := newRedisClient(at)
 		return redisstore.NewFunc(s.namespace, client.do), client.close, nil

@@ -51,7 +51,7 @@ func (Scheme) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return fmt.Errorf("%w: %s", core.ErrMissingHeader, signatureHeader)
 	case len(stamps) == 0:
 		return fmt.Errorf("%w: %s", core.ErrMissingHeader, timeHeader)
-	case len(signatures) > 8, len(stamps) > 1: // with several times, it is unknown which one was signed
+	case len(signatures) > 8, len(stamps) > 1: // with several timestamps, it is unknown which one was signed
 		return fmt.Errorf("%w: %s or %s is there too often", core.ErrMalformed, signatureHeader, timeHeader)
 	}
 	seconds, err := strconv.ParseInt(stamps[0], 10, 64)

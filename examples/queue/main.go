@@ -161,8 +161,8 @@ var at = func(string) {}
 var (
 	config core.Config
 	limits = river.Config{
-		JobTimeout:           time.Minute,     // for one attempt, which must respect its context
-		RescueStuckJobsAfter: 2 * time.Minute, // how long the job of a killed worker waits: an hour by default
+		JobTimeout:           time.Minute,     // for one attempt; the worker must respect its context
+		RescueStuckJobsAfter: 2 * time.Minute, // how long a killed worker's job waits (default: one hour)
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 16}},
 	}
 )

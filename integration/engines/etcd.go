@@ -22,13 +22,13 @@ func etcdEngine(client *clientv3.Client) casstore.Engine[int64] {
 			return found.Kvs[0].Value, found.Kvs[0].ModRevision, nil
 		},
 		Put: func(ctx context.Context, key string, value []byte, revision int64, life time.Duration) (bool, error) {
-			end := time.Now().Add(life).Unix()/10*10 + 20 // what ends in the same ten seconds shares a lease, named by its end
+			end := time.Now().Add(life).Unix()/10*10 + 20 // keys that expire within the same ten seconds share a lease; its id is the expiry time
 			put := clientv3.OpPut(key, string(value), clientv3.WithLease(clientv3.LeaseID(end)))
 			write := func() (*clientv3.TxnResponse, error) {
 				return client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(key), "=", revision)).Then(put).Commit()
 			}
 			done, err := write()
-			if errors.Is(err, rpctypes.ErrLeaseNotFound) { // it may be there by now: the second write tells
+			if errors.Is(err, rpctypes.ErrLeaseNotFound) { // the lease may exist by now: the second write shows it
 				_, _ = pb.NewLeaseClient(client.ActiveConnection()).LeaseGrant(ctx, &pb.LeaseGrantRequest{ID: end, TTL: end - time.Now().Unix()})
 				done, err = write()
 			}

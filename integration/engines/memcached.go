@@ -25,7 +25,7 @@ func memcachedEngine(client *memcache.Client) casstore.Engine[uint64] {
 		},
 		Put: func(_ context.Context, key string, value []byte, revision uint64, life time.Duration) (written bool, err error) {
 			item := &memcache.Item{Key: key, Value: value, Expiration: int32(life.Seconds()), CasID: revision}
-			if life > 30*24*time.Hour { // memcached reads so many seconds as a date
+			if life > 30*24*time.Hour { // memcached interprets longer lifetimes as a Unix time
 				item.Expiration = int32(min(time.Now().Add(life).Unix(), math.MaxInt32))
 			}
 			write := map[bool]func(*memcache.Item) error{true: client.Add, false: client.CompareAndSwap}[revision == 0]

@@ -24,7 +24,7 @@ func (r *Request) readJSON(text []byte) error {
 	case o["log"] != nil:
 		return r.readHAR(o["log"])
 	case o["Records"] != nil:
-		return errors.New("it is an event from a queue or a topic, which contains no request: use hookonce listen --save to keep requests as they arrive")
+		return errors.New("the input is an event from a queue or a topic, which contains no request: use hookonce listen --save to keep requests as they arrive")
 	case o["httpMethod"] != nil || o["rawPath"] != nil:
 		return r.readEvent(o)
 	case o["request"] != nil && o["headers"] == nil:
@@ -51,7 +51,7 @@ func only(text []byte) (object, error) {
 			return nil, err
 		}
 		if n != 1 {
-			return nil, fmt.Errorf("it is a JSON array of %d items: keep one request", n)
+			return nil, fmt.Errorf("the input is a JSON array of %d items: keep one request", n)
 		}
 		text = one
 	}
@@ -92,7 +92,7 @@ func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 	return nil
 }
 
-var errKind = errors.New("it is JSON, but not in a recognized form: hookonce help verify lists the forms")
+var errKind = errors.New("the input is JSON, but not in a recognized form: hookonce help verify lists the forms")
 
 // parse decodes JSON. An error names the line and quotes nothing.
 func parse(text []byte, to any) error {
@@ -103,7 +103,7 @@ func parse(text []byte, to any) error {
 		return nil
 	case errors.As(err, &syntax):
 		line := 1 + bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n"))
-		return fmt.Errorf("it starts like JSON, but line %d is invalid. If a program printed it, use JSON.stringify or json.dumps to print it", line)
+		return fmt.Errorf("the input starts like JSON, but line %d is invalid. If a program printed it, use JSON.stringify or json.dumps to print it", line)
 	default:
 		return errKind
 	}
@@ -261,7 +261,7 @@ func (r *Request) readObject(o object) error {
 	r.Form = "a JSON object with method, URL, headers and body"
 	given := o.first("headers", "header")
 	if given == nil {
-		return errors.New("it is JSON without headers. If it is the body alone, put the headers and a blank line before it. hookonce help verify lists " +
+		return errors.New("the input is JSON without headers. If it is the body alone, put the headers and a blank line before it. hookonce help verify lists " +
 			"the recognized forms")
 	}
 	if err := r.setHeaders(given); err != nil {

@@ -21,7 +21,7 @@ func (r *Request) readRaw(text []byte) error {
 		return err
 	}
 	if len(lines) == 0 {
-		return errors.New("it is empty: the first line must be a request line such as POST /hook HTTP/1.1")
+		return errors.New("the input is empty: the first line must be a request line such as POST /hook HTTP/1.1")
 	}
 	if err := r.requestLine(lines[0]); err != nil {
 		return err
@@ -106,7 +106,7 @@ func splitHead(raw []byte) (lines []string, body []byte, whole bool, err error) 
 		case text == "" && len(lines) > 0:
 			return lines, rest, true, nil
 		case text == "":
-			return nil, nil, false, errors.New("it starts with a blank line: the first line must be a request line such as POST /hook HTTP/1.1")
+			return nil, nil, false, errors.New("the input starts with a blank line: the first line must be a request line such as POST /hook HTTP/1.1")
 		case (text[0] == ' ' || text[0] == '\t') && len(lines) > 1: // as servers read it
 			lines[len(lines)-1] += " " + strings.Trim(text, " \t")
 		default:

@@ -119,7 +119,7 @@ func TestTheReadmeStatesTheDefaults(t *testing.T) {
 	}
 	said := strings.Join(strings.Fields(string(text)), " ")
 	for _, want := range []string{
-		fmt.Sprintf("at most %s minutes off", words[int(written(t, "config.go", `"Past", &cfg\.Past, cmp\.Or\(facts\.Past, `).Minutes())]),
+		fmt.Sprintf("within the tolerance (%s minutes for most senders)", words[int(written(t, "config.go", `"Past", &cfg\.Past, cmp\.Or\(facts\.Past, `).Minutes())]),
 		fmt.Sprintf("503 for up to %.0f seconds", free(t).Seconds()),
 		words[number(`cfg\.Reruns == 0:\s+cfg\.Reruns = `)] + " more times (`Config.Reruns`)",
 		fmt.Sprintf("%d more times within %.0f hours (`Config.Repeats`)", number(`cfg\.Repeats == 0:\s+cfg\.Repeats = `), written(t, "config.go", `"Remember", &cfg\.Remember, `).Hours()),

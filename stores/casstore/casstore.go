@@ -263,7 +263,11 @@ func expiryOf(text []byte) time.Time {
 // the client's timeout.
 func leave[T any](ctx context.Context, s *Store, f func() (T, error)) (T, error) {
 	value, err := abandon.Call(ctx, &s.calls, f)
-	if end := ctx.Err(); end != nil && errors.Is(err, end) {
+	switch end := ctx.Err(); {
+	case end == nil || !errors.Is(err, end):
+	case errors.Is(end, context.Canceled):
+		err = fmt.Errorf("casstore: the call was cancelled: %w", err)
+	default:
 		err = fmt.Errorf("casstore: no response in time: the engine is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
 			"client's address: %w", err)
 	}

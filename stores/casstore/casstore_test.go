@@ -464,6 +464,23 @@ func TestAClientThatIgnoresItsContextHoldsNobody(t *testing.T) {
 	})
 }
 
+// TestACancelledCallIsNotATimeout: its error must not send anybody to look for a stalled engine.
+func TestACancelledCallIsNotATimeout(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := casstore.New("orders", casstore.Engine[int]{
+		Get: func(context.Context, string) ([]byte, int, error) {
+			cancel()
+			return nil, 0, ctx.Err()
+		},
+		Put: func(context.Context, string, []byte, int, time.Duration) (bool, error) { return false, nil },
+	})
+	_, err := s.Swap(ctx, core.Key{}, core.Value{}, core.Value{1}, time.Hour)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "was cancelled") || strings.Contains(err.Error(), "in time") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestCallsThatNeverReturnAreBounded: a client without timeouts would otherwise use more memory
 // with each request.
 func TestCallsThatNeverReturnAreBounded(t *testing.T) {

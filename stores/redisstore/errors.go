@@ -49,9 +49,11 @@ func explain(err error) error {
 	}
 	var unreachable net.Error
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("redisstore: no response in time: the server is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
 			"client's address: %w", err)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("redisstore: the call was cancelled: %w", err)
 	case errors.As(err, &unreachable), isCut(err):
 		return fmt.Errorf("redisstore: the server cannot be reached: check that it runs, and check the client's address: %w", err)
 	default:

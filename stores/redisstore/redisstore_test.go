@@ -118,6 +118,21 @@ func TestACodeIsAWordOfItsOwn(t *testing.T) {
 	}
 }
 
+// TestACancelledCallIsNotATimeout: its error must not send anybody to look for a stalled server.
+func TestACancelledCallIsNotATimeout(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := redisstore.NewFunc("orders", func(ctx context.Context, _ ...any) (any, error) {
+		cancel()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	_, err := s.Swap(ctx, core.Key{1}, core.Value{}, core.Value{1}, time.Minute)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "was cancelled") || strings.Contains(err.Error(), "in time") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestAClientThatPanicsIsAnError(t *testing.T) {
 	t.Parallel()
 	if _, err := swap(func(context.Context, ...any) (any, error) { panic("no pool") }); err == nil || !strings.Contains(err.Error(), "no pool") {
