@@ -762,6 +762,6 @@ func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	case ok:
 		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body is not 1 to 256 printable ASCII characters")
 	case !s.t.IDOptional:
-		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ": is the path right? Set Template.IDOptional to accept messages without an id")
+		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ", where this sender's messages have one: is this its message? In your own Template, check the path, or set IDOptional")
 	}
 }

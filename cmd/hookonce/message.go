@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ const exampleBody = `{"type":"example.created"}`
 func messageFlags(f *flag.FlagSet) *message {
 	m := &message{common: commonFlags(f)}
 	f.StringVar(&m.id, "id", "", "the message `ID`, for schemes with an id in a header. Default: a new one")
-	f.StringVar(&m.data, "data", exampleBody, "the body as `TEXT`. Default: "+exampleBody)
+	f.StringVar(&m.data, "data", exampleBody, "the body as `TEXT`. Default: "+exampleBody+", with an id if the sender has it in the body")
 	f.StringVar(&m.body, "body", "", "a `FILE` with the body, sent byte for byte, or - for standard input")
 	f.StringVar(&m.method, "method", http.MethodPost, "the HTTP `METHOD`. Default: POST")
 	f.Var(&m.headers, "header", "an additional header, as `\"NAME: VALUE\"`; may be repeated")
@@ -63,7 +64,7 @@ func (m *message) signer(c *console, to string) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := m.read(c)
+	body, err := m.read(c, scheme)
 	if err != nil {
 		return nil, err
 	}
@@ -76,15 +77,38 @@ func (m *message) signer(c *console, to string) (*signer, error) {
 	}}, nil
 }
 
-func (m *message) read(c *console) ([]byte, error) {
+func (m *message) read(c *console, scheme core.Scheme) ([]byte, error) {
 	switch {
 	case m.body != "" && m.data != exampleBody:
 		return nil, usageError("--body and --data both set the body: give only one")
 	case m.body != "":
 		return c.read(m.body, "--body")
+	case m.data == exampleBody:
+		return exampleFor(scheme), nil
 	default:
 		return []byte(m.data), nil
 	}
+}
+
+// exampleFor returns exampleBody. If the scheme reads the message id from the
+// body, the example has a new id there.
+func exampleFor(scheme core.Scheme) []byte {
+	pointer, found := strings.CutPrefix(core.FactsOf(scheme).IdentifiedBy, "/")
+	if !found {
+		return []byte(exampleBody)
+	}
+	value := strconv.Quote(core.NewID())
+	for _, name := range slices.Backward(strings.Split(pointer, "/")) {
+		if name == "0" {
+			value = "[" + value + "]"
+		} else {
+			value = "{" + strconv.Quote(name) + ":" + value + "}"
+		}
+	}
+	if member, found := strings.CutPrefix(value, "{"); found {
+		value = strings.TrimSuffix(exampleBody, "}") + "," + member
+	}
+	return []byte(value)
 }
 
 func (m *message) header(body []byte) (http.Header, error) {

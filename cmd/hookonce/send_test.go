@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
 )
 
 func TestTheScheduleIsThatOfStandardWebhooks(t *testing.T) {
@@ -291,5 +292,40 @@ func body(code int, text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(code)
 		_, _ = io.WriteString(w, text)
+	}
+}
+
+func TestTheExampleHasAnIDWhereTheSenderHasOne(t *testing.T) {
+	t.Parallel()
+	settings := schemes.Settings{URL: "https://example.com/hook", Audience: "https://example.com", Header: "X-Token", DangerouslyReplayable: true}
+	tried := 0
+	for _, name := range schemes.Names() {
+		scheme, err := schemes.New(name, settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pointer, inBody := strings.CutPrefix(core.FactsOf(scheme).IdentifiedBy, "/")
+		body := exampleFor(scheme)
+		if !inBody {
+			if string(body) != exampleBody {
+				t.Errorf("%s: %s", name, body)
+			}
+			continue
+		}
+		tried++
+		if id, ok := schemes.FindJSON(body, strings.Split(pointer, "/")...); !ok || !strings.HasPrefix(string(id), "msg_") || !json.Valid(body) {
+			t.Errorf("%s: %s has no id at %s", name, body, pointer)
+		}
+	}
+	if tried < 30 {
+		t.Errorf("only %d senders have an id in the body", tried)
+	}
+	for _, name := range []string{"stripe", "line", "pagerduty", "slack"} {
+		args := []string{"--scheme", name, "--secret-file", file(t, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
+		signed := hookonce(t, "", nil, append([]string{"sign"}, args...)...)
+		verified := hookonce(t, signed.out, nil, append([]string{"verify", "--request", "-"}, args...)...)
+		if signed.code != 0 || verified.code != 0 || !strings.Contains(verified.out, "msg_") {
+			t.Errorf("%s: sign exits with %d %s, verify with %d %s%s", name, signed.code, signed.errs, verified.code, verified.out, verified.errs)
+		}
 	}
 }
