@@ -349,7 +349,7 @@ func (c *claims) knownSince(now moment) time.Time {
 
 func (c *claims) coldStart() *Error {
 	return refuse(ErrColdStart, "this attempt's timestamp is from before "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may have lost "+
-		"the records of earlier messages. The sender's next attempt will be accepted. A store in memory is empty when the program starts. A shared "+
+		"the records of earlier messages. The sender's next attempt is accepted if it has a new timestamp. A store in memory is empty when the program starts. A shared "+
 		"store is new or has lost records: was it emptied, restarted without persistence, or replaced?", nil)
 }
 
