@@ -17,8 +17,9 @@ import (
 type Encoding uint8
 
 // The encodings of signatures. Only the canonical text is accepted: hexadecimal
-// in the case that the constant names, base64 without line breaks or stray
-// trailing bits. Otherwise one signature would have two spellings.
+// in lower case (Hex) or upper case (HexUpper), and base64 without line breaks
+// or stray trailing bits. Otherwise one signature could be written in several
+// ways.
 const (
 	Hex       Encoding = iota + 1 // in lower case
 	Base64                        // the standard alphabet, padded

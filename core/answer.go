@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// Answer is the response that a sender gets instead of the handler's. Adapters
-// write it unchanged.
+// Answer is a response that is sent instead of the handler's. Adapters write it
+// unchanged.
 type Answer struct {
 	// Status is the HTTP status.
 	Status int

@@ -29,17 +29,18 @@ import (
 // retried.
 //
 // After any error, roll the transaction back. The error is an [*Error]. It
-// wraps [ErrClaimLost] if another attempt has the message: the handler overran
-// [Config.Lease], or its lease could not be renewed. It wraps
+// wraps [ErrClaimLost] if another attempt took over the message, because the
+// handler overran [Config.Lease] or its lease could not be renewed. It wraps
 // [ErrStoreUnavailable] or [ErrStoreFull] if the store failed. It wraps
 // [ErrMisconfigured] if s is nil, if ctx belongs to no admitted request, or if
 // the scheme identifies no message.
 //
-// Once the transaction is committed the message is handled, whatever the
-// handler's status: a redelivery is acknowledged with 200. If the transaction
-// was rolled back, the handler's status decides as always. Commit must not be
-// called by more than one goroutine of a handler at once. In report-only mode
-// it does nothing for an attempt that was not admitted.
+// Once the transaction commits, the message counts as handled, whatever status
+// the handler returns. A redelivery is acknowledged with 200. If the
+// transaction is rolled back, the handler's status decides the outcome as
+// usual. Commit must not be called by more than one goroutine of a handler at
+// once. In report-only mode it does nothing for an attempt that was not
+// admitted.
 func Commit(ctx context.Context, s SeenStore) error {
 	d := deliveryOf(ctx)
 	switch {

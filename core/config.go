@@ -14,9 +14,9 @@ import (
 type Config struct {
 	// Scheme says how the sender signs. Default: [StandardWebhooks].
 	Scheme Scheme
-	// Past and Future are how far a timestamp may be before and after now.
-	// Default: the tolerance that the scheme prescribes (see [Facts]), else 5
-	// minutes each.
+	// Past and Future limit how far a timestamp may lie in the past and in the
+	// future. Default: the tolerance that the scheme prescribes (see [Facts]),
+	// else 5 minutes each.
 	Past, Future time.Duration
 	// Skew is how far apart the clocks of nodes that share a store may be.
 	// Default: 5 seconds.
@@ -28,10 +28,10 @@ type Config struct {
 	// the server reads the body before the middleware runs: set
 	// fiber.Config.ReadTimeout instead.
 	BodyTimeout time.Duration
-	// Lease is how long an attempt may be handled before another one may take
-	// over the message. It must be longer than the slowest handler. The
-	// handler's context ends 5 seconds earlier, or halfway through a lease of
-	// less than 10 seconds. Default: 60 seconds.
+	// Lease is how long a handler may run before another attempt may take over
+	// the message. It must exceed the slowest handler's running time by at
+	// least 5 seconds. The handler's context ends 5 seconds earlier, or halfway
+	// through a lease of less than 10 seconds. Default: 60 seconds.
 	//
 	// A claim lasts 9 seconds (or Lease, if that is shorter) and is renewed
 	// every 3 seconds while the handler runs. If the process dies, attempts of
@@ -41,28 +41,30 @@ type Config struct {
 	// may fail because the store fails, is full, or is locked by the handler's
 	// own transaction. If no renewal succeeds in time, the handler's context is
 	// cancelled before the claim ends. If a process is frozen past the end of
-	// its claim, another attempt may be handled concurrently.
+	// its claim, the handler may run concurrently for another attempt.
 	Lease time.Duration
-	// Remember is the minimum time for which a handled message is recognized.
-	// Each acknowledged redelivery restarts it. It must be longer than the
-	// longest time between two attempts of a message. For schemes without a
-	// signed timestamp it is also how long a replay is recognized. Default: 25
-	// hours.
+	// Remember is how long a handled message is recognized. A full store may
+	// forget the message sooner, but not before its replay window ends. Each
+	// redelivery that is acknowledged with [ErrRedelivery] restarts the time.
+	// Remember must exceed the longest time between two attempts of a message.
+	// For schemes without a signed timestamp, Remember is also how long a
+	// replay is recognized. Default: 25 hours.
 	Remember time.Duration
-	// Reruns limits how many times a failed message may be handled again by an
-	// attempt whose timestamp is not newer. It applies only if each attempt has
-	// its own timestamp. Such an attempt is a retry within the same second, a
-	// delayed attempt or a replay. Default: 3. Negative: never. Maximum: 63.
+	// Reruns limits how many times the handler may run again for a failed
+	// message when the attempt's timestamp is not newer. It applies only if
+	// each attempt has its own timestamp. Such an attempt is a retry within the
+	// same second, a delayed attempt or a replay. Default: 3. Negative: never.
+	// Maximum: 63.
 	Reruns int
-	// Repeats is how many more times the same signed content may be handled
-	// within Remember of the first time. It applies if attempts have no
-	// timestamp of their own, and only unsigned values (a delivery id, a topic)
-	// distinguish messages. GitHub and Shopify are examples. If such a sender
-	// uses the content of each response, as Twilio does for a call,
-	// redeliveries are handled and count too. An attacker who captured one
-	// request can have it handled that many more times by changing those
-	// values. Further attempts are refused with [ErrRepeated]. Default: 16.
-	// Negative: the same signed content is handled only once. Maximum:
+	// Repeats limits how many more times the same signed content may be
+	// handled, counted until Remember after the first time. It applies if
+	// attempts have no timestamp of their own, and only unsigned values (a
+	// delivery id, a topic) distinguish messages. GitHub and Shopify are
+	// examples. If such a sender uses the content of each response, as Twilio
+	// does for a call, redeliveries are handled and count too. An attacker who
+	// captured one request can have it handled that many more times by changing
+	// those values. Further attempts are refused with [ErrRepeated]. Default:
+	// 16. Negative: the same signed content is handled only once. Maximum:
 	// 1,000,000.
 	Repeats int
 	// StoreTimeout limits each operation on the seen-id store: claiming a
@@ -76,14 +78,14 @@ type Config struct {
 	// lookups return. Default: 5 seconds.
 	KeyTimeout time.Duration
 	// Clock returns the current time. It must be safe for concurrent use.
-	// Default: time.Now. I/O timeouts and the durations in an [Event] use real
-	// time.
+	// Default: time.Now. I/O timeouts and the durations in an [Event] use the
+	// system clock instead.
 	Clock func() time.Time
-	// Observe is called once for each attempt. It is called when the handler
-	// has ended, or at once if the handler does not run. In report-only mode an
-	// attempt that was not admitted is also observed at once. Observe must be
-	// safe for concurrent use and fast: the request waits for it. Default:
-	// none. See [SlogObserver].
+	// Observe is called once for each attempt: after the handler ends, or
+	// immediately if the handler does not run. In report-only mode an attempt
+	// that was not admitted is also observed immediately. Observe must be safe
+	// for concurrent use and fast: the request waits for it. Default: none. See
+	// [SlogObserver].
 	Observe func(ctx context.Context, e Event)
 	// SignsOnce says that this sender signs a message once and sends the same
 	// bytes, timestamp included, in every attempt. A retry and a replay are
@@ -103,10 +105,10 @@ type Config struct {
 	// was refused without a valid signature. It is called before Observe. It is
 	// for development: its argument may contain credentials and personal data.
 	// If it is set, the body is read even if a refusal would have left it
-	// unread. MaxBody and BodyTimeout still apply, except that BodyTimeout does
-	// not apply in report-only mode. For streamed bodies in report-only mode,
-	// see package fiberwh. It must be safe for concurrent use, and the request
-	// waits for it. A panic in it propagates to the request. Default: none.
+	// unread. MaxBody still applies, and so does BodyTimeout outside
+	// report-only mode. For streamed bodies in report-only mode, see package
+	// fiberwh. The hook must be safe for concurrent use. The request waits for
+	// the hook. A panic in the hook propagates to the request. Default: none.
 	// explain.Hook returns such a function. It logs the likely cause of each
 	// refusal.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
@@ -124,8 +126,7 @@ type Config struct {
 // Refused is the argument of [Config.DangerouslyShowRefused]. The hook may keep
 // the value but must not change the body.
 type Refused struct {
-	// Request is the request as received, with the part of the body that could
-	// be read.
+	// Request is the request as received. Its body may be incomplete.
 	Request *Request
 	// Err is the reason for the refusal.
 	Err *Error

@@ -10,23 +10,24 @@ import (
 )
 
 // BodyReader reads the body of one request for [Verifier.Admit]. An adapter
-// implements it. Package adapter has one for net/http.
+// implements it. Adapters built on net/http use package adapter, which reads
+// the body for them.
 //
 // ReadBody returns the whole body as it was on the wire, in memory that is not
 // reused. Otherwise it returns an error. The error wraps [ErrBodyTooLarge]
 // (more than limit bytes), [ErrBodyTooSlow] (not complete within timeout) or
 // [ErrBodyConsumed] (other code already read or changed the body). Any other
-// error means that the body was incomplete. The part that was read need not be
-// returned.
+// error means that the body was incomplete. With an error, ReadBody may return
+// the bytes that it read, or none.
 //
 // In report-only mode the timeout is zero: reading has no time limit, and the
 // handler runs whatever ReadBody returns. The handler must still be able to
 // read every byte that ReadBody took off the connection, even beyond limit.
 //
-// ReadBody is called at most once, and not at all if the headers are refused.
-// So a refusal may leave bytes of the body on the connection. The adapter must
-// not wait for those bytes, and must close the connection after the response: a
-// server might mistake them for the next request.
+// ReadBody is called at most once, and not at all if the headers are refused. A
+// refusal may therefore leave part of the body unread on the connection. The
+// adapter must not wait for those bytes, and must close the connection after
+// the response: a server might mistake them for the next request.
 type BodyReader interface {
 	ReadBody(limit int64, timeout time.Duration) ([]byte, error)
 }
@@ -299,8 +300,8 @@ func (d *Delivery) Refusal() *Error {
 	return d.err
 }
 
-// Message returns the verified message. ok is false if the attempt was not
-// admitted.
+// Message returns the message of an admitted attempt. ok is false if the
+// attempt was not admitted.
 func (d *Delivery) Message() (m Message, ok bool) {
 	if !d.admitted {
 		return Message{}, false
@@ -322,7 +323,7 @@ const Failed = -1
 // status, zero if the handler wrote nothing, or [Failed]. 2xx commits the
 // message. Any other status releases the message, and the handler runs for the
 // sender's next attempt. Settle returns the status that decided the outcome. If
-// the handler wrote nothing, that is 200, or 503 if the handler's context had
+// the handler wrote nothing, the status is 200, or 503 if its context had
 // ended. The adapter writes it explicitly, because servers, timeouts and
 // upstream proxies may otherwise send another status.
 //

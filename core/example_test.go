@@ -102,7 +102,7 @@ func ExampleCommit() {
 	// true
 }
 
-// The handler's effect and the record of the message are one transaction.
+// The handler writes its effect and the message's record in one transaction.
 func ExampleCommit_transaction() { //nolint:testableexamples // it needs a database
 	var (
 		db    *sql.DB // the database that the handler writes to

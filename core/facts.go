@@ -14,11 +14,10 @@ type Describer interface {
 	Facts() Facts
 }
 
-// Facts describes a [Scheme] and its sender to [New], schemes.Any,
-// schemes.Sign, package explain and package whtest. These use no other
-// information about a scheme, apart from the methods of Scheme. The zero Facts
-// describes the usual scheme: a shared secret, the usual tolerance, no
-// handshake, no I/O.
+// Facts describes a [Scheme] and its sender. [New], schemes.Any, schemes.Sign,
+// and packages explain and whtest use only Facts and the methods of Scheme. The
+// zero Facts describes the usual scheme: a shared secret, the usual tolerance,
+// no handshake, no I/O.
 //
 // A scheme that wraps another one takes the other's facts and changes some of
 // them:
@@ -37,8 +36,8 @@ type Facts struct {
 	// defaults of [Config.Past] and [Config.Future]. Zero: the usual tolerance.
 	Past, Future time.Duration
 
-	// FreeText says that people choose the secret, so it may be any text. In
-	// that case white space inside it is not a mistake.
+	// FreeText says that people choose the secret, so it may be any text. White
+	// space inside such a secret is not a mistake.
 	FreeText bool
 	// PublicKeys says that keys are, or may be, public keys of the sender.
 	// Otherwise keys are shared secrets.
@@ -52,20 +51,20 @@ type Facts struct {
 	// accepted.
 	KeyText func(text, alg, id string) (string, bool)
 	// Fetches says that a key's Verify method may do I/O, to fetch a
-	// certificate or a public key. In that case package explain never calls
-	// that method. Apart from Challenge, nothing else in a scheme does I/O.
+	// certificate or a public key. Package explain never calls such a method.
+	// Apart from Challenge, nothing else in a scheme does I/O.
 	Fetches bool
 
-	// Headers are the headers that the scheme reads, in canonical form. A
-	// sender with several families of headers has a list for each. A request
-	// without any of them was not signed. So omit Content-Type, which every
-	// request may have, and headers that are signed only because another header
-	// names them. Nil: unknown.
+	// Headers are the headers that the scheme reads, in canonical form. If the
+	// sender uses several alternative sets of headers, there is one list for
+	// each set. A request without any of them was not signed. Therefore omit
+	// Content-Type, which every request may have, and headers that are signed
+	// only because another header names them. Nil: unknown.
 	Headers [][]string
-	// IdentifiedBy says what identifies every message. It is "{body}" if the
-	// signed content is exactly the body, or the JSON pointer of a signed id in
-	// the body, such as "/event/id". Empty: something specific to this scheme,
-	// so no other scheme shares it.
+	// IdentifiedBy says what identifies a message. It is "{body}" if the signed
+	// content is exactly the body, or the JSON pointer of a signed id in the
+	// body, such as "/event/id". Empty means that messages are identified in a
+	// way that no other scheme shares.
 	IdentifiedBy string
 	// Unsigned says that the scheme sets [Attempt.Unsigned], whether or not an
 	// id is signed.
@@ -78,16 +77,16 @@ type Facts struct {
 	At  func(url string) Scheme
 
 	// Sign signs r as the sender does. The parameter at is the time of the
-	// attempt. Sign signs with every secret, as a sender does during a key
-	// rotation. schemes.Sign calls it. r.Header is an [http.Header], which Sign
-	// changes. If id is empty, Sign uses the id of r, or else a new one. In
-	// that case an id in the body stays unchanged. Sign returns an error if it
-	// cannot put the id into the body, or if there are no secrets. The error
-	// wraps [errors.ErrUnsupported] for a secret that only verifies. Nil: only
-	// the sender can sign.
+	// attempt. Sign adds a signature for every secret, as a sender does during
+	// a rotation. schemes.Sign calls it. r.Header is an [http.Header], which
+	// Sign changes. If id is empty, Sign uses the id of r, or else a new one,
+	// and does not change an id in the body. Sign returns an error if it cannot
+	// put the id into the body, or if there are no secrets. The error wraps
+	// [errors.ErrUnsupported] for a secret that only verifies. Nil: only the
+	// sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
-	// Challenge responds to a signed message with which the sender verifies the
+	// Challenge responds to the signed message that a sender uses to verify the
 	// endpoint. It is called after verification, before the claim, even for a
 	// message that nothing identifies (see [Attempt.Unidentified]). A non-nil
 	// response is sent, and neither the handler nor the store sees the message.
@@ -95,12 +94,12 @@ type Facts struct {
 	// but is never cancelled, so set your own time limit.
 	Challenge func(ctx context.Context, r *Request, m *Message, key VerifyKey) *Answer
 
-	// Handshake responds to a request with which the sender checks the endpoint
-	// before it signs anything. Handshake is called first and without the body.
-	// A non-nil response is sent, and nothing is looked up, read or claimed.
-	// Anyone may send such a request. So the response must contain no secret
-	// and no MAC of anything in r. It must have a content type that browsers do
-	// not execute.
+	// Handshake responds to the unsigned request that a sender uses to verify
+	// the endpoint. Handshake is called first and without the body. A non-nil
+	// response is sent, and nothing is looked up, read or claimed. Anyone may
+	// send such a request, so the response must not contain a secret or a MAC
+	// of anything in r. It must have a content type that browsers do not
+	// execute.
 	Handshake func(r *Request) *Answer
 
 	// AwaitsHandshake and AnswerHandshake are for a handshake that only its

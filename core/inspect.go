@@ -2,8 +2,8 @@ package core
 
 import "context"
 
-// Inspection holds what a [Verifier] uses to judge one request, and its
-// verdict. See [Verifier.Inspect].
+// Inspection holds the configuration and keys that a [Verifier] applies to one
+// request, and the result. See [Verifier.Inspect].
 type Inspection struct {
 	// Config is the verifier's configuration, with its defaults filled in.
 	Config Config
@@ -18,9 +18,10 @@ type Inspection struct {
 	Err error
 }
 
-// Inspect returns what v uses to judge r, including secrets. It is for tools
-// that investigate a refusal, such as package explain. It calls the key source
-// once and does no other I/O: keys that fetch are not used. It claims nothing.
+// Inspect returns the configuration and keys that v applies to r, including
+// secrets, and the result. It is for tools that investigate a refusal, such as
+// package explain. It calls the key source once and does no other I/O: keys
+// that fetch are not used. It claims nothing.
 func (v *Verifier) Inspect(ctx context.Context, r *Request) Inspection {
 	i := Inspection{Config: v.cfg}
 	in := inputOf(r, nil)

@@ -24,8 +24,9 @@ type Secret struct {
 	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the
 	// first secret of the list, and so on.
 	ID string
-	// The key is accepted from NotBefore until NotAfter. Both are compared with
-	// the arrival time of the request on the configured clock. Zero: no limit.
+	// NotBefore and NotAfter limit when the key is accepted. Both are compared
+	// with the arrival time of the request on the configured clock. Zero: no
+	// limit.
 	NotBefore, NotAfter time.Time
 
 	// A pointer, because fmt prints the unexported fields of an enclosing
@@ -74,7 +75,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // time, they are decoded once. It is immutable and safe for concurrent use. Nil
 // and the zero value have no keys.
 //
-// *Keys itself is the [KeySource] of an application with one sender.
+// *Keys implements [KeySource], for an application with one sender.
 type Keys struct {
 	source  string
 	secrets []Secret
@@ -99,8 +100,9 @@ func Secrets(texts ...string) *Keys {
 func SecretList(secrets ...Secret) *Keys { return &Keys{secrets: slices.Clone(secrets)} }
 
 // From returns a copy of k with this source name. The name scopes the ids of
-// this sender in the seen-id store. It is needed only if several senders with
-// static keys share one store. A [KeySource] names its sources itself.
+// this sender in the seen-id store. It is needed only if the verifiers of
+// several senders with static keys use one store namespace and one scheme. A
+// [KeySource] names its sources itself.
 func (k *Keys) From(source string) *Keys {
 	if k == nil {
 		return nil
@@ -134,11 +136,11 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 // propagates to the request.
 //
 // The source that it returns must be a stored, canonical name, never text from
-// the request. Otherwise one message could count as two, under two spellings of
-// one name. For an unknown tenant or endpoint it returns an error that wraps
-// [ErrUnknownSource]. The sender cannot distinguish that refusal from a wrong
-// signature. Any other error is an outage, and the response is 503. The request
-// is a copy, including its header, and belongs to the key source.
+// the request. Otherwise an attacker could have a message handled twice by
+// spelling the name in two ways. For an unknown tenant or endpoint it returns
+// an error that wraps [ErrUnknownSource]. The response is the same as for a
+// wrong signature. Any other error is an outage, and the response is 503. The
+// request is a copy, including its header, and belongs to the key source.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Record is the store's record of a message, for an operator: see
-// [Verifier.Look]. A zero time or number means that the record has no such
-// value. The zero Record means that there is no record, so the handler runs for
-// the next attempt.
+// Record describes what the store knows about a message. [Verifier.Look]
+// returns it. A zero time or number means that the record has no such value.
+// The zero Record means that there is no record, so the handler runs for the
+// next attempt.
 type Record struct {
-	// State is the state of the message. It is zero if there is no record.
+	// State is the state of the message.
 	State State
 	// Since and Until are for [Claimed]. Since is when the attempt was claimed,
 	// computed with this verifier's [Config.Lease]. Until is when another
-	// attempt may be handled if the claim's process is dead. The handler may
-	// still run after Until, because the lease is renewed.
+	// attempt may take over the message if the claim's process is dead. The
+	// handler may still run after Until, because the lease is renewed.
 	Since, Until time.Time
 	// Newest is the timestamp of the newest attempt that was claimed or
 	// acknowledged. If each attempt has its own timestamp, an attempt of a
@@ -25,12 +25,12 @@ type Record struct {
 	Newest time.Time
 	// WindowEnd is when the replay window ends: see [Value.WindowEnd].
 	WindowEnd time.Time
-	// Status is for [Done]: the status of the first success.
+	// Status is the status of the handler's last success, for [Done].
 	Status int
-	// Reruns is how many times an attempt whose timestamp is not newer was
-	// handled after a failure: see [Config.Reruns].
+	// Reruns is how many times the handler ran again for an attempt with no
+	// newer timestamp. See [Config.Reruns].
 	Reruns int
-	// Messages is for [Counted]: how many messages had this content.
+	// Messages is how many times this content was admitted, for [Counted].
 	Messages int
 }
 
@@ -46,8 +46,8 @@ func (v *Verifier) Look(ctx context.Context, source, id string) (Record, error) 
 	return v.claims.look(ctx, key)
 }
 
-// LookKey is like [Verifier.Look], but finds any message, by the key of its
-// record: see [Verifier.ForgetKey].
+// LookKey is like [Verifier.Look], but takes the key of the record, so it works
+// for every message. See [Verifier.ForgetKey].
 func (v *Verifier) LookKey(ctx context.Context, key Key) (Record, error) {
 	return v.claims.look(ctx, key)
 }

@@ -11,9 +11,9 @@ import (
 // Event is the outcome of one attempt, for [Config.Observe]. It never contains
 // a secret, a MAC or the body. Unknown fields are zero.
 type Event struct {
-	// Reason is the word for logs and metrics. It is Outcome if Outcome is not
-	// empty, else the reason why the attempt was not admitted. Err explains
-	// Reason and is nil for [Handled].
+	// Reason is the value to use in logs and metrics. It is Outcome if Outcome
+	// is not empty, else the reason why the attempt was not admitted. Err
+	// explains Reason and is nil for [Handled].
 	Reason Reason
 	Err    error
 	// Verified says that the signature is valid. Otherwise anyone may have sent
@@ -23,7 +23,7 @@ type Event struct {
 	// [ErrHandlerFailed], [ErrClaimLost] or [ErrCommitFailed]. It is empty for
 	// an attempt that was refused or acknowledged, and for a handshake.
 	Outcome Reason
-	// Method and Path are those of the request.
+	// Method and Path are the request's method and path.
 	Method, Path string
 	// Scheme, Source and KeyID name the scheme, the source of the keys and the
 	// key that matched. KeyID shows when a rotation is finished.
@@ -35,8 +35,8 @@ type Event struct {
 	// Key names the record of a verified message whose id is not signed, for
 	// [Verifier.ForgetKey]. It is zero for other messages.
 	Key Key
-	// Repeats is how many messages with the same signed content were handled
-	// before: see [Message.Repeats].
+	// Repeats is how many times the same signed content was admitted before.
+	// See [Message.Repeats].
 	Repeats uint32
 	// Status is the status that the sender gets. It is zero if the handler
 	// wrote none (a panic, a hijack), and in report-only mode for an attempt
@@ -44,19 +44,20 @@ type Event struct {
 	Status int
 	// BodyBytes is the size of the part of the body that was read.
 	BodyBytes int
-	// Handshake says that the request was a handshake or challenge, to which
-	// the endpoint responded with Status. Reason is [Handled] and Outcome is
-	// empty, although no message was admitted.
+	// Handshake reports whether the request was a handshake or challenge. The
+	// endpoint responded with Status, except in report-only mode, where the
+	// handler runs instead. Reason is [Handled] and Outcome is empty, although
+	// no message was admitted.
 	Handshake bool
-	// ReportOnly says that the handler runs regardless of the verdict: see
-	// [Config.DangerouslyReportOnly].
+	// ReportOnly says that the handler runs even if the attempt is not
+	// admitted. See [Config.DangerouslyReportOnly].
 	ReportOnly bool
 	// Keys, Body, Check, Store and Handler are how long each part took. The
 	// parts are the key lookup, the wait for the body, the signature check, all
 	// calls to the store, and the handler.
 	Keys, Body, Check, Store, Handler time.Duration
-	// Claim is the part of Store spent before the handler ran. The rest was
-	// spent to record the outcome.
+	// Claim is the part of Store before the handler ran. The rest is the time
+	// to record the outcome.
 	Claim time.Duration
 }
 
@@ -150,12 +151,14 @@ func clip(s string) string {
 }
 
 // SlogObserver returns an observer that logs every event to l. Handled messages
-// are logged at level debug. Redeliveries, attempts in flight, successful
-// handshakes and cold starts are logged at level info. Other refusals, refused
-// handshakes and failed handlers are logged at level warn. Conditions that need
-// an operator are logged at level error: misconfiguration, outages, full
-// stores, lost claims, failed commits, reused ids and repeated content. An
-// event with Repeats above zero is logged at level warn or higher.
+// are logged at level debug. Redeliveries ([ErrRedelivery]), attempts in
+// flight, successful handshakes and cold starts are logged at level info.
+// Acknowledged older attempts ([ErrReplay]), other refusals, refused handshakes
+// and failed handlers are logged at level warn. Conditions that need an
+// operator are logged at level error: misconfiguration, a body read by other
+// code, outages, full stores, lost claims, failed commits, reused ids and
+// repeated content. An event with Repeats above zero is logged at level warn or
+// higher.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := e.Reason.level()

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Reason is one word of a closed set that errors, logs, metrics and documents
-// share.
+// Reason names an outcome. The set of reasons is closed, and errors, logs,
+// metrics and documentation share it.
 //
 // Every Reason is also a sentinel error: errors.Is(err, core.ErrReplay) is true
 // for every error of this module with that reason. A store or key source
 // reports a reason by returning an error that wraps it.
 type Reason string
 
-// Why an attempt was not admitted.
+// These reasons say why an attempt was not admitted.
 const (
 	// ErrMalformed: a header or the body does not have the form that the scheme
 	// prescribes.
@@ -29,13 +29,13 @@ const (
 	// ErrNoMatch: no signature in the request is valid for its content under
 	// any configured key.
 	ErrNoMatch Reason = "no-match"
-	// ErrBodyTooLarge: the body exceeds [Config.MaxBody] or a smaller limit
-	// upstream of us.
+	// ErrBodyTooLarge: the body exceeds [Config.MaxBody], or a smaller limit
+	// upstream of the middleware.
 	ErrBodyTooLarge Reason = "body-too-large"
 	// ErrBodyTooSlow: the body did not arrive within [Config.BodyTimeout].
 	ErrBodyTooSlow Reason = "body-too-slow"
-	// ErrBodyConsumed: a middleware upstream of us read or changed the body, so
-	// it cannot be verified.
+	// ErrBodyConsumed: an upstream middleware read or changed the body, so the
+	// body cannot be verified.
 	ErrBodyConsumed Reason = "body-consumed"
 	// ErrMisconfigured: the program is misconfigured. The error says what to
 	// change.
@@ -65,24 +65,25 @@ const (
 	ErrRedelivery Reason = "redelivery"
 	// ErrRepeated: the same signed content arrived under other unsigned ids
 	// more times than [Config.Repeats] allows. If each attempt has its own
-	// timestamp, one other id is too many. ErrRepeated is also returned if the
+	// timestamp, no second id is allowed. ErrRepeated is also returned if the
 	// content was handled before and nothing in the request shows whether it is
 	// the same event.
 	ErrRepeated Reason = "repeated"
 	// ErrIDReused: a message with this signed id was handled, but its signed
 	// content was different.
 	ErrIDReused Reason = "id-reused"
-	// ErrInFlight: another attempt of the message is being handled, or its
-	// outcome is unknown. It also means that the handler failed and
-	// [Config.Reruns] is used up: only an attempt with a newer timestamp is
-	// handled.
+	// ErrInFlight: the handler runs for another attempt of the message, or that
+	// attempt's outcome is unknown. It also means that the handler failed and
+	// [Config.Reruns] is used up. Then only an attempt with a newer timestamp
+	// is handled.
 	ErrInFlight Reason = "in-flight"
 )
 
-// How an admitted attempt ended.
+// These reasons say how an admitted attempt ended.
 const (
-	// Handled: the handler succeeded and the store recorded it. It is the only
-	// Reason without an error.
+	// Handled: the handler succeeded, and its success was recorded if the
+	// scheme identifies messages. Handshakes and challenges also have this
+	// reason. [Event].Err is nil only for Handled.
 	Handled Reason = "handled"
 	// ErrHandlerFailed: the handler failed, so it runs again on the sender's
 	// retry. The claim is released or, if the store fails, ends with its lease.
@@ -102,7 +103,7 @@ func (r Reason) Error() string { return string(r) }
 // Error is the type of every refusal in this package. It never contains a
 // secret, a computed MAC or the body.
 type Error struct {
-	// Reason is the word for what happened.
+	// Reason names what happened.
 	Reason Reason
 	// Detail says where it happened and what to do, for the person who reads
 	// the log. The sender never gets it.

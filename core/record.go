@@ -8,24 +8,25 @@ import (
 // State is the state of a message.
 type State uint8
 
-// The states of a message. A message without a record has none of them.
+// The states of a message. The State of a message without a record is zero.
 const (
-	// Claimed: an attempt is being handled, until its lease ends.
+	// Claimed: the handler runs for an attempt, until its lease ends.
 	Claimed State = iota + 1
-	// Released: the handler failed on the last attempt. The handler may run
-	// again for this message.
+	// Released: the handler failed on the last attempt, or an operator forgot
+	// the message. The handler may run again for this message.
 	Released
 	// Done: the message was handled.
 	Done
-	// Spent: a record that binds one attempt to one message, for messages whose
-	// identity includes an unsigned id. No other message may use that attempt.
+	// Spent is the state of a record that binds one attempt to one message. It
+	// is used if an unsigned id is part of the message's identity. No other
+	// message may use that attempt.
 	Spent
-	// Counted: a record that counts how many messages had the same signed
-	// content under different unsigned ids. See [Config.Repeats].
+	// Counted is the state of a record that counts the messages with the same
+	// signed content and different unsigned ids. See [Config.Repeats].
 	Counted
 )
 
-// String returns the word that documents and logs use.
+// String returns the name that documentation and logs use.
 func (s State) String() string {
 	switch s {
 	case Claimed:

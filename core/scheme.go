@@ -57,25 +57,25 @@ func (r *Request) Path() string {
 	return u.Path
 }
 
-// Stamping says what the signed timestamp of a scheme identifies. It decides
-// whether a retry can be distinguished from a replay.
+// Stamping says whether a scheme signs a timestamp, and whether each attempt
+// has its own. It decides whether a retry can be distinguished from a replay.
 type Stamping uint8
 
 const (
-	// NotStamped: no signed field contains a time. A retry and a replay are the
-	// same bytes.
+	// NotStamped: no signed field contains a time. A retry and a replay are
+	// identical byte for byte.
 	NotStamped Stamping = iota
 	// StampedOnce: the signed time belongs to the message and is the same in
 	// all its attempts. The time limits how old a message may be, but a retry
-	// and a replay are still the same bytes.
+	// and a replay are still identical byte for byte.
 	StampedOnce
 	// StampedEachAttempt: the sender signs every attempt with its own
 	// timestamp.
 	StampedEachAttempt
-	// NotIdentified: no signed field distinguishes messages, because nothing is
-	// signed, or because genuine messages can be the same bytes. Such a message
-	// is never claimed: the handler runs for each attempt, and for each replay.
-	// Only schemes with Dangerously in their name return it.
+	// NotIdentified: no signed field distinguishes messages. Either nothing is
+	// signed, or two genuine messages can be identical. Such a message is never
+	// claimed: the handler runs for each attempt, and for each replay. Only
+	// schemes with Dangerously in their name return it.
 	NotIdentified
 )
 
@@ -93,10 +93,11 @@ const (
 // None of the five methods does I/O. A scheme with unusual properties describes
 // them in its [Facts], through the optional interface [Describer].
 type Scheme interface {
-	// Name returns a short, stable and unique name. It is part of every replay
-	// key.
+	// Name returns a short, stable and unique name. It is part of every [Key],
+	// so it must never change.
 	Name() string
-	// Stamping returns what the timestamp identifies.
+	// Stamping says whether a timestamp is signed, and whether each attempt has
+	// its own.
 	Stamping() Stamping
 	// ParseKey reads one secret, at start-up or when a KeySource first returns
 	// it. It refuses text that cannot be a key of this scheme, and says what a
@@ -108,7 +109,7 @@ type Scheme interface {
 	ReadHeader(r *Request, a *Attempt) error
 	// ReadBody stores in the Attempt the values that only the body contains,
 	// and writes the signed content to a.Content. The body has not been
-	// verified yet: reading it must cost no more than hashing it.
+	// verified yet, so reading it must cost no more than hashing it.
 	//
 	// A scheme that signs a digest of the body first writes all of the signed
 	// content. If the digest does not match, it then returns an error that
@@ -130,9 +131,9 @@ type VerifyKey interface {
 	// ended, Verify does no I/O, and returns an error if it would need some. A
 	// key that does no I/O verifies under such a context as usual.
 	//
-	// For a request from an unknown source, Verify is called on a key of
-	// another source. So known and unknown sources take about the same work.
-	// The context has ended, and the result and the error are ignored. Package
+	// For a request from an unknown source, the verifier calls Verify on
+	// another source's key, so that both cases take about the same time. The
+	// context has ended, and the result and the error are ignored. Package
 	// explain calls Verify under such a context, many times and with unsigned
 	// requests, for every key that does not fetch.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
@@ -155,20 +156,20 @@ type Attempt struct {
 	// except for the time (see [Content.WriteTime]). The parts may alias the
 	// body.
 	Stable [][]byte
-	// Unsigned holds the values outside the signature by which a genuine sender
-	// distinguishes its events, such as a delivery id or a topic. Each value is
-	// the same in all attempts of an event. A scheme with such values sets one
-	// element for each, in a fixed order, with a delivery id first. An element
-	// is "" if the request lacks the value, else 1 to 256 printable ASCII
-	// characters. The values count only together with the signed content, and
-	// only if no signed ID identifies the message. Nil: none known.
+	// Unsigned holds unsigned values that distinguish the sender's events, such
+	// as a delivery id or a topic. Each value is the same in all attempts of an
+	// event. A scheme with such values sets one element for each, in a fixed
+	// order, with a delivery id first. An element is "" if the request lacks
+	// the value, else 1 to 256 printable ASCII characters. The values count
+	// only together with the signed content, and only if no signed ID
+	// identifies the message. Nil means that there are none.
 	Unsigned []string
 	// Indistinct says that two events of the sender may have the same signed
 	// content, and that nothing else in this request distinguishes the two.
 	// Either the sender sets no delivery id, or it always sets one and this
 	// request lost it. If such a message arrives again after it was handled, it
-	// may be another event. So it is refused with 503 ([ErrRepeated]), unless
-	// each attempt has its own timestamp.
+	// may be another event. It is therefore refused with 503 ([ErrRepeated]),
+	// unless each attempt has its own timestamp.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as for a
 	// chat command or a call menu. A redelivery of such a message is never
@@ -187,24 +188,22 @@ type Attempt struct {
 	Signatures []Signature
 	// Content collects the signed bytes.
 	Content Content
-	// Unidentified says why the message cannot be distinguished from another
-	// one although its signature is valid, for example because an id is
-	// missing. Such a message is refused as malformed, after [Facts].Challenge
-	// is called and before the message is claimed. [Verifier.Verify], which
-	// claims nothing, accepts it.
+	// Unidentified says why a message with a valid signature cannot be
+	// identified, for example because its id is missing. Such a message is
+	// refused as malformed, after [Facts].Challenge is called and before the
+	// message is claimed. [Verifier.Verify], which claims nothing, accepts it.
 	Unidentified error
-	// Unmatched refuses the message with [ErrKeysUnavailable] if no key
-	// verifies it or its source is unknown, instead of [ErrNoMatch] and
-	// [ErrUnknownSource]. It is for schemes whose senders name keys that must
-	// be fetched. Such a scheme sets it while requests name too many unknown
-	// keys. It must depend on the request alone, never on a source, so that the
-	// refusal reveals no sources. Nil: [ErrNoMatch] and [ErrUnknownSource]
-	// apply.
+	// If Unmatched is set, a message that no key verifies, or whose source is
+	// unknown, is refused with [ErrKeysUnavailable]. It is for schemes whose
+	// senders name keys that must be fetched. Such a scheme sets it while
+	// requests name too many unknown keys. It must depend on the request alone,
+	// never on a source, so that the refusal reveals no sources. Nil:
+	// [ErrNoMatch] and [ErrUnknownSource] apply.
 	Unmatched error
 	// Hint names a likely cause if no key verifies the message: a part of the
 	// request that senders are known to sign differently. It is appended to the
-	// error with [ErrNoMatch], which the sender does not see. It must contain
-	// no secret, MAC or body. Empty: no hint.
+	// error with [ErrNoMatch], which the sender does not see. It must not
+	// contain a secret, a MAC or any part of the body. Empty: no hint.
 	Hint string
 	// State lets the scheme's methods pass data to its keys, such as a
 	// certificate's address.
@@ -261,7 +260,8 @@ func (c *Content) WriteString(s string) { c.small = append(c.small, s...) }
 
 // WriteTime adds a copy of s, the time of the attempt: the part that differs
 // between two attempts of one message. Call it at most twice: for a time in a
-// header, and for one in the body. A third call adds an ordinary part.
+// header, and for one in the body. The time of a third call counts as ordinary
+// content.
 func (c *Content) WriteTime(s string) {
 	at := span{len(c.small), len(c.small) + len(s)}
 	c.small = append(c.small, s...)

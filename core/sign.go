@@ -18,7 +18,7 @@ import (
 // Signer signs messages as Standard Webhooks prescribes. Create one with
 // [NewSigner]. It is immutable and safe for concurrent use.
 //
-// It is safe to print: fmt shows no part of a key.
+// Printing a Signer with fmt reveals no part of a key.
 type Signer struct{ keys []signKey }
 
 // signKey returns the signature entry of one key. It is a function, because fmt
@@ -89,9 +89,9 @@ func parseSignKey(text string) (signKey, error) {
 
 // Sign sets the webhook-id, webhook-timestamp and webhook-signature headers in
 // h. The parameter at is the time of the attempt. Use one id for all attempts
-// of a message (see [NewID]), and sign each attempt with its own time, in whole
-// seconds. If the id or the time cannot be signed, h is unchanged and the error
-// wraps [ErrMalformed].
+// of a message (see [NewID]). Sign each attempt with its own time, which Sign
+// truncates to seconds. If the id or the time cannot be signed, h is unchanged
+// and the error wraps [ErrMalformed].
 func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error {
 	if err := checkSignedID(id); err != nil {
 		return err

@@ -18,11 +18,11 @@ import (
 // Svix. It is the default. The zero value is ready for use.
 //
 // The headers are webhook-id, webhook-timestamp and webhook-signature, or the
-// same three with the prefix svix-. The two sets are not mixed. The signed
-// content is "id.timestamp.body". v1 is HMAC-SHA256 with a whsec_ secret of at
-// least 24 bytes. v1a is ed25519 with a whpk_ public key. Source:
-// standard-webhooks/standard-webhooks, spec/standard-webhooks.md at commit
-// b2fa7b8.
+// same three with the prefix svix-. A request that has both sets is refused
+// unless they are equal. The signed content is "id.timestamp.body". v1 is
+// HMAC-SHA256 with a whsec_ secret of at least 24 bytes. v1a is ed25519 with a
+// whpk_ public key. Source: standard-webhooks/standard-webhooks,
+// spec/standard-webhooks.md at commit b2fa7b8.
 type StandardWebhooks struct {
 	// DangerouslyAllowDots accepts message ids that contain a dot. The
 	// specification forbids dots because "id.timestamp.body" would then be

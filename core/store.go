@@ -46,44 +46,45 @@ func (v Value) WindowEnd() time.Time {
 // claim protocol on its only method, Swap. docs/writing-a-store.md shows how to
 // write a store, and whtest.TestSeenStore tests this contract.
 //
-// A store is safe for concurrent use, honors ctx, and returns an error rather
-// than a guess. After an error the attempt gets 503 and is not admitted. A
-// store that is full returns an error that wraps [ErrStoreFull]. ctx has the
-// values of the request's context, except in background calls: renewals and
-// late outcomes.
+// A store must be safe for concurrent use, honor ctx, and return an error if it
+// is not certain of the result. After an error the attempt gets 503 and is not
+// admitted. A store that is full returns an error that wraps [ErrStoreFull].
+// ctx has the values of the request's context, except in background calls:
+// renewals and late outcomes.
 //
 // A store instance belongs to one verifier. A store may have four optional
-// methods. The first two say how far back the store's records are complete. An
+// methods. The first two report since when the store has had all records. An
 // attempt with an earlier timestamp may be a replay of a message whose record
-// the store lost. So the attempt is refused with [ErrColdStart] instead of
+// the store lost. Such an attempt is refused with [ErrColdStart] instead of
 // being handled as new. ErrColdStart does not protect messages without a signed
 // timestamp. A store has one of the first two methods, or neither if it cannot
 // detect a loss.
 //
 //   - Forgets() bool: true for a store in the memory of the program. Such a
 //     store has every record since [New].
-//   - KnownSince() time.Time: for a store whose records are kept elsewhere and
-//     can get lost there. It does no I/O, and returns the zero time until the
-//     store has checked. A Swap that finds that records are missing moves the
-//     time forward before it returns, with a margin for clocks that differ.
-//     KnownSince may be called concurrently.
+//   - KnownSince() time.Time: for a store that keeps its records outside the
+//     program, where they can be lost. It does no I/O, and returns the zero
+//     time until the store has checked. A Swap that finds that records are
+//     missing moves the time forward before it returns, with a margin for
+//     clocks that differ. KnownSince may be called concurrently.
 //   - Bind(owner string) error: called once by [New] with a name made of the
 //     scheme and the source. A store returns an error if the same owner is
 //     bound twice. Two verifiers that share records would acknowledge each
 //     other's messages without handling them.
 //   - Scope(scheme, source string) uint32: for a store that divides its
 //     capacity fairly among sources. The keys of a scheme and source begin with
-//     the result. The result must not change while the store has records, so a
-//     durable store has no use for this method. A tenant must not be able to
-//     choose a source name that has another tenant's result.
+//     the result. It must not change while the store has records, so a durable
+//     store cannot use this method. A tenant must not be able to choose a
+//     source name that has another tenant's result.
 type SeenStore interface {
 	// Swap sets the value of key to next for ttl if the live value equals old.
 	// If old is zero, the key must have no live value. Swap returns the value
-	// that is live after the call. The swap has happened if and only if that
-	// value equals next. If the store retries internally, an earlier try whose
-	// reply was lost may have made the swap. A live value is never dropped
-	// early: a store that cannot keep a value returns an error. next is never
-	// zero and ttl is positive.
+	// that is live after the call. The swap happened if and only if that value
+	// equals next. If the store retries internally, an earlier try whose reply
+	// was lost may have made the swap. A store never drops a live value before
+	// its ttl ends, with one exception: a full store may drop a handled message
+	// after its [Value.WindowEnd]. A store that cannot keep a value returns an
+	// error. next is never zero and ttl is positive.
 	Swap(ctx context.Context, key Key, old, next Value, ttl time.Duration) (Value, error)
 }
 

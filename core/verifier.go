@@ -13,15 +13,18 @@ import (
 	"time"
 )
 
-// Verifier admits messages that are authentic and new. If the sender signs a
-// timestamp, they are also fresh. A Verifier is for one endpoint: one address
-// that is registered with one sender, or one route whose tenants a [KeySource]
-// names. Create one with [New] at start-up for each endpoint, each with its own
-// store namespace. A sender that delivers one event to two endpoints gives both
-// deliveries the same id. A verifier that serves both endpoints refuses the
-// second delivery as a misconfiguration. It never acknowledges the second
-// delivery without running the handler. A Verifier is immutable and safe for
-// concurrent use.
+// A Verifier admits messages that are authentic and, if the scheme identifies
+// them, new. It also checks that a signed timestamp is fresh. A Verifier is for
+// one endpoint: one address that is registered with one sender, or one route
+// whose tenants a [KeySource] names. Create one with [New] at start-up for each
+// endpoint. Give each its own store namespace or its own source (see
+// [Keys.From]). A sender that delivers one event to two endpoints gives both
+// deliveries the same id. If the two addresses differ in public host name, path
+// or query, a verifier that serves both refuses the second delivery as a
+// misconfiguration after the first was handled. It cannot distinguish endpoints
+// that differ only in port, IP address or private host name. It may then
+// acknowledge the second delivery without running the handler. A Verifier is
+// immutable and safe for concurrent use.
 type Verifier struct {
 	cfg    Config
 	scheme Scheme
@@ -126,8 +129,8 @@ func ceilMilli(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
-// Message is a verified message. The body and the strings may be read while the
-// handler runs and afterwards. The body must not be changed.
+// Message is a verified message. The body and the strings remain valid after
+// the handler returns. The body must not be changed.
 type Message struct {
 	// ID is the message id, the same for all attempts. It is empty if the
 	// scheme has none.
@@ -150,10 +153,10 @@ type Message struct {
 	// Generation grows with each admission of the message. It is a fencing
 	// token for effects elsewhere. [Verifier.Verify] leaves it zero.
 	Generation uint32
-	// Repeats is how many times the same signed content was handled before. It
-	// is above zero only where [Config.Repeats] applies. In that case, either
-	// the sender repeats itself, or an attacker captured a request. Repeats is
-	// at most 16,382. [Verifier.Verify] leaves it zero.
+	// Repeats is how many times the same signed content was admitted before. It
+	// is above zero only where [Config.Repeats] applies. If it is above zero,
+	// either the sender repeats itself, or an attacker captured a request.
+	// Repeats is at most 16,382. [Verifier.Verify] leaves it zero.
 	Repeats uint32
 }
 
@@ -463,8 +466,8 @@ var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 	return ctx
 }()
 
-// Forget makes the handler run again when the next attempt of a handled message
-// arrives. It is for an operator who knows that the effect of the first
+// Forget makes the handler run for the next attempt of a message that was
+// handled. It is for an operator who knows that the effect of the first
 // handling is lost. The sender must send the message again. source is "" for
 // [Secrets] without a source name (see [Keys.From]).
 //
@@ -479,12 +482,12 @@ func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 	return v.claims.forget(ctx, key)
 }
 
-// ForgetKey is like [Verifier.Forget], but finds any message, by the key of its
-// record. That is [Event.Key], which [SlogObserver] logs as "key" if no id is
-// signed. [Key.UnmarshalText] parses the logged text. Forgetting a message
-// keeps the count of its content (see [Config.Repeats]). With the key of the
-// count itself, as logged with [ErrRepeated], ForgetKey restarts the count.
-// Errors are as for Forget.
+// ForgetKey is like [Verifier.Forget], but takes the key of the record, so it
+// works for every message. The key is [Event.Key], which [SlogObserver] logs as
+// "key" if no id is signed. [Key.UnmarshalText] parses the logged text.
+// Forgetting a message keeps the count of its content (see [Config.Repeats]).
+// With the key of the count itself, as logged with [ErrRepeated], ForgetKey
+// restarts the count. Errors are as for Forget.
 func (v *Verifier) ForgetKey(ctx context.Context, key Key) error {
 	return v.claims.forget(ctx, key)
 }

@@ -1,16 +1,19 @@
-// Package explain reports why a request was refused. A signature that does not
-// match gives no reason by itself. But the common mistakes of people and
-// proxies are known, and each can be undone. This package undoes such mistakes
-// one by one and in pairs, and reports those whose reversal makes the signature
-// verify.
+// Package explain reports why a request was refused. A failed signature check
+// does not say why it failed. But people and proxies make a few common
+// mistakes, and each can be undone. This package undoes them, alone and in
+// combination, until the signature verifies. Then it reports the mistakes that
+// it undid.
 //
 //	e := explain.Request(ctx, core.Refused{Verifier: v, Request: r}, nil)
 //	fmt.Println(e) // secret-newline (proven): …
 //
-// A mistake is proven if the signature verifies when the mistake is undone: no
-// signature matches by accident. Other findings are observations of the
-// request, such as a missing header. If there is neither, the only finding is
-// "unknown", with the verifier's error text.
+// A mistake is proven if undoing it makes the signature verify. No signature
+// matches by accident. Other findings are observations of the request, such as
+// a missing header. If there is neither, the finding is "unknown", or
+// "not-tried" if the sender's keys are fetched. It contains the verifier's
+// error text. If nothing is proven and the search was cut short, the finding
+// "unfinished" is added. A request whose signature is valid, such as a replay,
+// has no finding unless its body was consumed or is too large.
 //
 // No result contains a secret, a computed MAC or the body. Findings are for the
 // operator of the receiver: never send a finding to the sender.

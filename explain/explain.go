@@ -23,7 +23,8 @@ type Explanation struct {
 	// Detail is the verifier's error text.
 	Detail string `json:"detail,omitempty"`
 	// Findings are sorted, the most likely first. Proven findings belong
-	// together: the signature verifies if all of them are undone.
+	// together: the signature verifies once all of them are undone, and undoing
+	// one of them may not be enough.
 	Findings []Finding `json:"findings,omitempty"`
 
 	// signed is the request under which a signature verified. It is a pointer
@@ -40,8 +41,8 @@ type Finding struct {
 	// mistake is undone together with the other proven ones. If Proven is
 	// false, the finding is an observation.
 	Proven bool `json:"proven"`
-	// What says what happened, Remedy says what to do, and Look says where to
-	// look. Each is one sentence.
+	// What describes the mistake, Remedy the fix, and Look the place to check.
+	// Each is one sentence.
 	What   string `json:"what"`
 	Remedy string `json:"remedy"`
 	Look   string `json:"look"`
@@ -137,8 +138,8 @@ func (s *search) say(err error) (core.Reason, string) {
 	return reason, oneLine(s.hide(err.Error()), maxDetail)
 }
 
-// String returns the mistakes on the first line, then the fix for each and
-// where to look. The first line can be read alone: [Hook] logs it as its
+// String returns the mistakes on the first line, then the fix for each and the
+// place to check. The first line can be read alone: [Hook] logs it as its
 // message.
 func (e Explanation) String() string {
 	var b strings.Builder

@@ -15,8 +15,8 @@ const atOnce = 4
 
 // Hook returns a function for [core.Config.DangerouslyShowRefused], for use in
 // development. For each refused request it logs the first line of the
-// explanation at level warn, with the fix and where to look. others is as in
-// [Request] and may be nil. The function is safe for concurrent use. It
+// explanation at level warn, with the fix and the place to check. others is as
+// in [Request] and may be nil. The function is safe for concurrent use. It
 // explains at most four requests at once, and logs further requests without an
 // explanation.
 //

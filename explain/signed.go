@@ -17,10 +17,10 @@ type signed struct {
 // newSigned copies the body, because the search may reuse its memory.
 func newSigned(h *head, body []byte) *signed { return &signed{*h, bytes.Clone(body)} }
 
-// DangerouslyAsSigned returns the request as its sender signed it, and the
-// parts that the scheme reads from it: a.Content is the signed text. Both
-// results are nil if no mistake was proven. If the only proven mistake is in
-// the secret, r is the request as received.
+// DangerouslyAsSigned returns the request as the sender signed it, and what the
+// scheme reads from it. a.Content holds the signed bytes. Both results are nil
+// if no mistake was proven. If the only proven mistake is in the secret, r is
+// the request as received.
 //
 // It is dangerous because both results contain the body and the signatures,
 // unlike the rest of an explanation. Show them only to a developer, and do not

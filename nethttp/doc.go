@@ -8,9 +8,10 @@
 // # Handler
 //
 // The handler runs only for messages that are authentic, new and, if the sender
-// signs a timestamp, fresh. [Message] returns the message. All ways to read a
-// body in net/http still work: r.Body, GetBody, ParseForm, multipart, a reverse
-// proxy. Message.Body, r.Body and GetBody share one buffer: do not change it.
+// signs a timestamp, fresh. [Message] returns the message. Every way to read a
+// body in net/http still works: r.Body, GetBody, ParseForm, multipart forms and
+// a reverse proxy. Message.Body, r.Body and GetBody share one buffer: do not
+// change it.
 //
 // Pass r.Context() to database and network calls. A client disconnect does not
 // cancel it, and it ends before the claim on the message does. Stop working
@@ -18,7 +19,8 @@
 //
 // # Outcome
 //
-// A 2xx status, even an implicit one, commits the message. Any other status, a
+// A 2xx status commits the message, including the implicit 200 of a handler
+// that writes nothing and returns before its context ends. Any other status, a
 // panic, http.ErrAbortHandler, runtime.Goexit or a hijack releases the message
 // for the sender's next attempt. The middleware does not recover panics. 1xx
 // statuses except 101 do not count.
@@ -29,8 +31,10 @@
 // # Other middlewares
 //
 // Mount the middleware upstream of everything that reads, decompresses or
-// changes the body. Downstream of such code the body cannot be verified: the
-// response is 500, and the observer gets the reason.
+// changes the body. Downstream of such code the body cannot be verified. If the
+// middleware detects the change, the response is 500 and the observer gets the
+// reason. It detects a body whose length differs from Content-Length, and a
+// form that was parsed. Otherwise the signature does not match.
 //
 // An upstream middleware that recovers a panic must respond 500. If nothing is
 // written, net/http responds 200 and the sender does not retry.
@@ -39,8 +43,9 @@
 // the handler still runs. Use the handler's context.
 //
 // Do not wrap the middleware around handlers of gin, echo or fiber: it cannot
-// see the errors that those handlers return. In that case it refuses requests,
-// and the error names the right package. Wrapping the whole engine is allowed.
+// see the errors that those handlers return. If you do, the middleware refuses
+// every request, and the error names the right package. Wrapping the whole
+// engine is allowed.
 //
 // See the net/http section of [frameworks] for details, including AWS Lambda.
 //

@@ -14,11 +14,11 @@ type options struct {
 	deny func(http.ResponseWriter, *http.Request, *core.Error)
 }
 
-// Deny sets the function that responds to refused attempts, in place of the
-// default problem details. err.Answer returns the default response. Keep its
-// status and its Retry-After: they decide whether the sender retries. answer is
-// not called for acknowledged redeliveries and challenges. If the body is
-// unread, the middleware closes the connection.
+// Deny sets a function that responds to refused attempts instead of the default
+// problem details. err.Answer returns the default response. Keep its status and
+// its Retry-After: they decide whether the sender retries. answer is not called
+// for acknowledged redeliveries and challenges. If the body is unread, the
+// middleware closes the connection.
 func Deny(answer func(w http.ResponseWriter, r *http.Request, err *core.Error)) Option {
 	return func(o *options) { o.deny = answer }
 }

@@ -25,15 +25,19 @@ type transport struct {
 // NewTransport panics if signer is nil. The RoundTripper is safe for concurrent
 // use.
 //
-// A webhook-id header that the caller set is kept: set the same id for every
-// attempt of a message. Without that header the request is a new message with a
-// new id. Each request gets a new timestamp. To retry, send the request again.
+// The transport keeps a webhook-id header that the caller sets. Set the same id
+// for every attempt of a message. Without that header the request is a new
+// message with a new id. Each request gets a new timestamp. The transport does
+// not rewind the body. If you send a request again without a new Body, its body
+// is empty, and it is signed and sent without an error. To retry, set Body
+// again, for example with req.Body, err = req.GetBody() if GetBody is set, and
+// keep the webhook-id header of the first attempt.
 //
-// The transport reads the body, at most 32 MiB, signs it and closes it. The
-// caller's request is not changed. The transport refuses redirects with an
-// error. Standard Webhooks defines redirects as failures, and following one
-// would send the message to an address that nobody registered. To get the
-// redirect response instead, let http.Client.CheckRedirect return
+// The transport reads and closes the body, and signs it. A body over 32 MiB is
+// an error. The caller's request is not changed. The transport refuses
+// redirects with an error. Standard Webhooks defines redirects as failures, and
+// following one would send the message to an address that nobody registered. To
+// get the redirect response instead, let http.Client.CheckRedirect return
 // http.ErrUseLastResponse.
 func NewTransport(signer *core.Signer, base http.RoundTripper) http.RoundTripper {
 	if signer == nil {

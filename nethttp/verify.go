@@ -15,8 +15,8 @@ import (
 //
 // It has no replay protection, because it claims nothing. Verify accepts the
 // same request again while its timestamp, if signed, is within the tolerance.
-// It also accepts a redelivery like a first attempt. Use [New] if an effect
-// must happen only once. v's observer is not called.
+// It accepts a redelivery as if it were the first attempt. Use [New] if an
+// effect must happen only once. v's observer is not called.
 //
 // Verify reads the body up to Config.MaxBody and puts it back into r, even
 // after an error. The body can then be read as if Verify had not been called.

@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Alchemy returns the scheme for Alchemy's Notify webhooks. The
-// X-Alchemy-Signature header holds the hex-encoded HMAC-SHA256 of the body
-// under the webhook's signing key. The event's id in the body identifies the
+// X-Alchemy-Signature header holds the hex-encoded HMAC-SHA256 of the body. The
+// key is the webhook's signing key. The event's id in the body identifies the
 // message. Attempts have no signed timestamp. This scheme has not been tested
 // against an official library or a published test vector.
 //

@@ -17,26 +17,29 @@ import (
 // headers are present decides, so list the new scheme first. If the message
 // does not verify under that member, no other member is tried.
 //
-// name is part of every replay key, as in [Template]. Use the name of the old
+// name is part of every [core.Key], as in [Template]. Use the name of the old
 // scheme, so that messages handled under it count as handled. Keep the name
-// until [core.Config].Remember has passed.
+// until [core.Config].Remember has passed since the last message of the old
+// scheme.
 //
-// A request with the headers of two members must be the same message to both.
-// Otherwise an attacker could strip one set of headers and make the handler run
-// again. So all members must have the same [core.Stamping] and identify
-// messages the same way: by the body, or by an id in it. Any rejects other
-// schemes, such as [core.StandardWebhooks] and schemes that sign a header or a
-// timestamp but no id. Give those schemes their own endpoint.
+// If a request has the headers of two members, both must identify it as the
+// same message. Otherwise an attacker could strip one set of headers and make
+// the handler run again. Therefore all members must have the same
+// [core.Stamping] and identify messages the same way: by the body, or by an id
+// in it. Any rejects other schemes, such as [core.StandardWebhooks] and schemes
+// that sign a header or a timestamp but no id. Give those schemes their own
+// endpoint.
 //
-// Every member that can parse a secret uses it. If members mix shared secrets
-// and public keys, prefix each secret with its member's name and a colon, as in
-// "discord:…". This prevents a public key from being used as a shared secret.
-// Each member needs a unique name.
+// Each secret is used by every member that can parse it. If members mix shared
+// secrets and public keys, prefix each secret with its member's name and a
+// colon, as in "discord:…". This prevents a public key from being used as a
+// shared secret. Each member needs a unique name.
 //
 // The widest tolerance among the members applies to all messages. Set
 // [core.Config].Past and Future to narrow it. If a member signs the URL,
 // package explain does not try other URLs for it. [Sign] signs as the member
-// that the secrets name, or else as the first member that can sign.
+// that the secrets name, or else as the first member that can sign with all of
+// them.
 func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	var mistakes []error
 	if name == "" {

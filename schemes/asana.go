@@ -9,14 +9,14 @@ import (
 )
 
 // Asana returns the scheme for Asana's webhooks. The X-Hook-Signature header
-// holds the hex-encoded HMAC-SHA256 of the body under the secret from the
+// holds the hex-encoded HMAC-SHA256 of the body. The key is the secret from the
 // handshake. The body identifies the message. Heartbeats have no events, and
 // their bytes are always the same. The scheme responds to heartbeats itself, so
 // they never reach the handler. Attempts have no signed timestamp.
 //
 // The handshake delivers the secret in the X-Hook-Secret header, and nothing
-// proves who sent it. pending stores the secret and returns true, or returns
-// false if you are not registering a webhook. pending must be safe for
+// proves who sent it. pending must store the secret and return true. If you are
+// not registering a webhook, it must return false. pending must be safe for
 // concurrent use. If pending is nil, the endpoint does not respond to
 // handshakes. This scheme has not been tested against an official library or a
 // published test vector.

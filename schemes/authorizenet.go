@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // AuthorizeNet returns the scheme for Authorize.Net webhooks. The
-// X-ANET-Signature header holds the HMAC-SHA512 of the body in upper-case
-// hexadecimal, after "sha512=". The secret is the Signature Key as text, 128
+// X-ANET-Signature header holds "sha512=" followed by the HMAC-SHA512 of the
+// body in upper-case hexadecimal. The secret is the Signature Key as text, 128
 // digits that are not decoded.
 //
 // The notificationId in the body identifies the message. Attempts have no

@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Bitbucket returns the scheme for Bitbucket Cloud webhooks. The
-// X-Hub-Signature header holds the hex-encoded HMAC-SHA256 of the body, after
-// "sha256=". For Jira, see [Jira].
+// X-Hub-Signature header holds "sha256=" followed by the hex-encoded
+// HMAC-SHA256 of the body. For Jira, see [Jira].
 //
 // A push that is undone and repeated may have the same body. The X-Request-UUID
 // and X-Event-Key headers are not signed. Together with the body, these two

@@ -23,9 +23,9 @@ import (
 // The secret is "public_key:private_key", or only the private key. With only
 // the private key, the endpoint cannot respond to handshakes. The payload
 // identifies the message. Braintree does not document whether two events can
-// have equal payloads, or whether a retry repeats its payload. So a redelivery
-// is refused with [core.ErrRepeated]. The time in the payload is ignored. The
-// signature covers the payload but not the bytes of the form, so
+// have equal payloads, or whether a retry repeats its payload. A redelivery is
+// therefore refused with [core.ErrRepeated]. The time in the payload is
+// ignored. The signature covers the payload but not the bytes of the form, so
 // Message.BodySigned is false.
 //
 // Braintree verifies the endpoint with a GET request that has a bt_challenge.

@@ -3,7 +3,7 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // BTCPay returns the scheme for BTCPay Server's webhooks. The BTCPay-Sig header
-// holds the hex-encoded HMAC-SHA256 of the body, after "sha256=".
+// holds "sha256=" followed by the hex-encoded HMAC-SHA256 of the body.
 //
 // The originalDeliveryId in the body identifies the message. It is the same in
 // all redeliveries, automatic and manual, and equals the deliveryId of the

@@ -3,11 +3,11 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Checkout returns the scheme for Checkout.com webhooks. The Cko-Signature
-// header holds the hex-encoded HMAC-SHA256 of the body under the signature key.
-// The event's id in the body identifies the message. Attempts with the same id
-// must have the same type and data. Attempts have no signed timestamp. This
-// scheme has not been tested against an official library or a published test
-// vector.
+// header holds the hex-encoded HMAC-SHA256 of the body. The key is the
+// signature key. The event's id in the body identifies the message. Attempts
+// with the same id must have the same type and data. Attempts have no signed
+// timestamp. This scheme has not been tested against an official library or a
+// published test vector.
 //
 // Source: checkout.com/docs/workflows/set-up-your-webhook-receiver, as of
 // November 2026.

@@ -10,8 +10,8 @@ import (
 )
 
 // CloudEvents returns scheme extended with a response to the OPTIONS request
-// with which a CloudEvents sender asks for permission to deliver. See section 4
-// of the CloudEvents specification "HTTP 1.1 Web Hooks for Event Delivery".
+// that a CloudEvents sender uses to ask for permission to deliver. See section
+// 4 of the CloudEvents specification "HTTP 1.1 Web Hooks for Event Delivery".
 // origins lists the permitted senders, as they name themselves in
 // WebHook-Request-Origin. Others get a 403. The route must accept OPTIONS as
 // well.

@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Creem returns the scheme for Creem's older signatures. The Creem-Signature
-// header holds the hex-encoded HMAC-SHA256 of the body under the whole text of
-// the secret. Messages with a webhook-id header are signed per Standard
+// header holds the hex-encoded HMAC-SHA256 of the body. The key is the whole
+// text of the secret. Messages with a webhook-id header are signed per Standard
 // Webhooks instead. The body identifies the message. It is not known whether
 // two events can have the same body, so a redelivery is refused with
 // [core.ErrRepeated]. Attempts have no signed timestamp.

@@ -6,9 +6,9 @@
 // [New] returns a scheme by its name, for configuration files. If a sender is
 // not listed, describe it with a [Template] of about ten lines.
 //
-// Where possible, schemes identify a message only by what the sender signs, so
-// core can recognize a redelivery. For each provider, docs/providers.md says
-// what identifies a message. Constructors whose names begin with Dangerously
-// are for providers whose messages cannot be identified or can be forged. Their
+// Where possible, a scheme identifies a message by signed fields only, so that
+// core recognizes a redelivery. For each provider, docs/providers.md says what
+// identifies a message. Constructors whose names begin with Dangerously are for
+// providers whose messages cannot be identified or can be forged. Their
 // documentation says why.
 package schemes

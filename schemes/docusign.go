@@ -8,7 +8,7 @@ import (
 
 // DocuSign returns the scheme for DocuSign Connect. The headers
 // X-DocuSign-Signature-1 to X-DocuSign-Signature-100 hold one signature for
-// each key: the base64-encoded HMAC-SHA256 of the body under the text of the
+// each key: the base64-encoded HMAC-SHA256 of the body under the text of that
 // key. The signatures and keys may be in any order. The body identifies the
 // message. Attempts have no signed timestamp. This scheme has not been tested
 // against an official library or a published test vector.

@@ -7,8 +7,8 @@ import (
 )
 
 // DangerouslyReplayableDropbox returns the scheme for Dropbox webhooks. The
-// X-Dropbox-Signature header holds the hex-encoded HMAC-SHA256 of the body
-// under the app secret. The body has neither an id nor a time, and genuine
+// X-Dropbox-Signature header holds the hex-encoded HMAC-SHA256 of the body. The
+// key is the app secret. The body has neither an id nor a time, and genuine
 // messages can have the same body ("something changed in this account").
 // Nothing distinguishes messages, so the handler runs for each attempt and each
 // replay. The handler should only fetch what is new.

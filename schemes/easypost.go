@@ -8,10 +8,10 @@ import (
 )
 
 // EasyPost returns the scheme for EasyPost webhooks. The X-Hmac-Signature
-// header holds the hex-encoded HMAC-SHA256 of the body, after
-// "hmac-sha256-hex=". The secret is the text with which the webhook was
-// created. EasyPost first normalizes it to Unicode NFKD. Only an ASCII secret
-// is accepted, because normalization does not change it.
+// header holds "hmac-sha256-hex=" followed by the hex-encoded HMAC-SHA256 of
+// the body. The secret is the text that was set when the webhook was created.
+// EasyPost first normalizes it to Unicode NFKD. Only an ASCII secret is
+// accepted, because normalization does not change it.
 //
 // The event's id in the body identifies the message. Attempts have no signed
 // timestamp. The raw body is signed as it is, with weights such as "1.0".

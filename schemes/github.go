@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // GitHub returns the scheme for GitHub's webhooks. The X-Hub-Signature-256
-// header holds the hex-encoded HMAC-SHA256 of the body under the text of the
-// secret. The old X-Hub-Signature header (SHA-1) is ignored.
+// header holds the hex-encoded HMAC-SHA256 of the body. The key is the text of
+// the secret. The old X-Hub-Signature header (SHA-1) is ignored.
 //
 // No signed field contains a time, and two events may have the same body, as
 // when a star is added, removed and added again. The X-GitHub-Delivery and

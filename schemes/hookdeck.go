@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Hookdeck returns the scheme for Hookdeck's own signatures. The
-// X-Hookdeck-Signature header holds the base64-encoded HMAC-SHA256 of the body
-// under the project's signing secret. While that secret is rotated, the
+// X-Hookdeck-Signature header holds the base64-encoded HMAC-SHA256 of the body.
+// The key is the project's signing secret. While that secret is rotated, the
 // X-Hookdeck-Signature-2 header holds a second signature. The body identifies
 // the message. It is not known whether two events can have the same body, so a
 // redelivery is refused with [core.ErrRepeated]. Attempts have no signed

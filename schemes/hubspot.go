@@ -8,8 +8,8 @@ import (
 
 // HubSpot returns the scheme for HubSpot's v3 signatures. The signature is the
 // base64-encoded HMAC-SHA256 of the method, URL, body and timestamp (in
-// milliseconds) under the app's client secret. url is the complete URL that
-// HubSpot calls. Signatures v1 and v2 are plain hashes, which allow length
+// milliseconds). The key is the app's client secret. url is the complete URL
+// that HubSpot calls. Signatures v1 and v2 are plain hashes, which allow length
 // extension attacks, so they are ignored. No id is signed, so each attempt
 // counts as a separate message. To recognize an event, use its eventId.
 //

@@ -3,7 +3,7 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Jira returns the scheme for Jira Cloud webhooks. The X-Hub-Signature header
-// holds the hex-encoded HMAC-SHA256 of the body, after "sha256=". The
+// holds "sha256=" followed by the hex-encoded HMAC-SHA256 of the body. The
 // X-Atlassian-Webhook-Identifier header is not signed. It is the same in all
 // retries, so together with the body it identifies the message. Attempts have
 // no signed timestamp. This scheme has not been tested against an official

@@ -17,9 +17,9 @@ import (
 )
 
 // JWT describes a sender whose signature is a JSON Web Token. [JWT.Scheme]
-// turns the description into a [core.Scheme]. The token holds the SHA-256 of
-// the body, is the body, or is Detached from it. Describe other senders with a
-// [Template].
+// turns the description into a [core.Scheme]. The token contains the SHA-256 of
+// the body, or is itself the body, or is detached (see Detached). Describe
+// other senders with a [Template].
 //
 //	schemes.JWT{
 //		Name:  "acme",
@@ -33,12 +33,13 @@ import (
 // is accepted. A token with an exp claim is rejected after that time.
 //
 // A key that also signs other tokens is dangerous if the body is the token, or
-// if the token is Detached. For example, an identity provider signs access
-// tokens with the same key set. Anyone with an access token could send it as a
+// if the token is Detached. An identity provider, for example, signs access
+// tokens with the same keys. Anyone with an access token could send it as a
 // message. Require something that only a message has: an Issuer of its own, an
 // IDClaim or, with Detached, an ID. [core.Verifier.Verify] alone does not
 // require the ID. If a message has none of these, check the event type in the
-// handler. A BodyHash claim that no other token has is sufficient protection.
+// handler. A BodyHash claim also protects you, if no other kind of token has
+// that claim.
 type JWT struct {
 	// Name is as in [Template].
 	Name string
@@ -70,15 +71,15 @@ type JWT struct {
 	// issuer is accepted. Issuer distinguishes messages from other tokens of
 	// the same key only if those tokens have another issuer.
 	Issuer string
-	// Time is the claim with the timestamp, iat or nbf. Stamping says what that
-	// timestamp means.
+	// Time is the claim with the timestamp, iat or nbf. If it is iat and nbf is
+	// later, nbf is the timestamp. Stamping says what that timestamp means.
 	Time     string
 	Stamping core.Stamping
-	// ID is the place of the message id in the body. If a claim holds the id
-	// instead, IDClaim is that claim. The id is the same for all attempts. If
-	// neither is set, or IDOptional is set and a message has no id, the token
-	// without its signature identifies the message. A Detached token identifies
-	// it together with the body.
+	// ID says where the message id is in the body. If a claim holds the id
+	// instead, IDClaim is that claim. The id is the same for all attempts. If a
+	// message has no id (neither field is set, or IDOptional allows it), the
+	// token without its signature identifies it. A Detached token identifies it
+	// together with the body.
 	ID         Field
 	IDOptional bool
 	IDClaim    string

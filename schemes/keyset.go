@@ -43,8 +43,8 @@ type KeySetOptions struct {
 //
 // KeySet works with schemes that verify with public keys: [JWT],
 // [HTTPSignatures], a [Template], or v1a signatures of [core.StandardWebhooks].
-// Each key in the set counts as if you had configured its text. So the key and
-// the scheme determine the algorithm, and a public key is never used as a
+// Each key in the set is treated as if you had configured it. The key and the
+// scheme therefore determine the algorithm, and a public key is never used as a
 // shared secret. KeySet skips keys that do not fit the scheme. A custom scheme
 // must parse the base64 text of a key as a public key, or have KeyText in its
 // [core.Facts]. For HTTPSignatures, an RSA key in the set must state its
@@ -52,13 +52,14 @@ type KeySetOptions struct {
 //
 // A message may name its key with the kid of a JWT or the keyid of RFC 9421.
 // Then only that key verifies the message. Otherwise every key is tried. A
-// custom scheme names the key with a method of its [core.Attempt].State:
-// KeyID() string. A URL in a message, such as jku, is never used. For a scheme
-// that already uses key sets, such as [Kinde], o replaces its options.
+// custom scheme names the key through its [core.Attempt].State, which must have
+// a method KeyID() string. A URL in a message, such as jku, is never used. For
+// a scheme that already uses key sets, such as [Kinde], o replaces its options.
 //
 // KeySet caches a key set for an hour. A message that names an unknown key
-// causes a refresh. Each URL is refreshed at most every 30 seconds, however
-// many messages an attacker sends. So a sender must publish a key at least 30
+// causes a refresh. So does a message that names no key and that no cached key
+// verifies. Each URL is refreshed at most every 30 seconds, however many
+// messages an attacker sends. A sender must therefore publish a key at least 30
 // seconds before using it. If a refresh fails, the old set stays in use for up
 // to a day, and KeySet tries again after a minute. Without an old set, KeySet
 // tries again after 5 seconds. A set may be at most 64 KiB long and contain at

@@ -10,8 +10,8 @@ import "github.com/hookonce/hookonce/core"
 // The event_id claim identifies the message. Attempts have no signed timestamp:
 // the timestamp claim is the time of the event. The handler gets the token
 // unchanged. Kinde signs access tokens with the same keys. Access tokens are
-// not accepted as messages, because they have no event_id claim. So do not add
-// a claim with that name to your tokens.
+// not accepted as messages, because they have no event_id claim. Therefore do
+// not add a claim with that name to your tokens.
 //
 // Source: www.npmjs.com/package/@kinde/webhooks/v/1.0.0, as of November 2026.
 func Kinde() core.Scheme { return kinde(KeySetOptions{}) }

@@ -26,9 +26,10 @@ import (
 // nothing.
 //
 // No readable field identifies the event, since its event_id is inside the
-// encrypted body. So each attempt counts as a separate message, and the handler
-// runs again for a redelivery. The handler must decrypt the body and check
-// event_id. Card callbacks with another time format are rejected as malformed.
+// encrypted body. Each attempt therefore counts as a separate message, and the
+// handler runs again for a redelivery. The handler must decrypt the body and
+// check event_id. Card callbacks with another time format are rejected as
+// malformed.
 //
 // Anyone who captured a message can extend a plain hash. The extension always
 // contains a zero byte, and JSON never does, so a body with a zero byte is
@@ -210,9 +211,9 @@ func larkOpen(block cipher.Block, text string) []byte {
 //
 // The encryption is not authenticated. An attacker can splice blocks of another
 // message into an encrypted request, and each splice leaves a block of noise.
-// So the plaintext must consist of exactly three strings of printable ASCII,
-// and the response repeats only a short token. Noise is accepted as rarely as a
-// guessed token of sixteen characters.
+// The plaintext must therefore consist of exactly three strings of printable
+// ASCII, and the response repeats only a short token. Noise is accepted as
+// rarely as a guessed token of sixteen characters.
 func (k larkKey) verifyURL(body []byte, allowed func(token string) bool) *core.Answer {
 	if text := textAt(body, "encrypt"); text != "" {
 		body = k.open(text)

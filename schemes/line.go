@@ -3,10 +3,10 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // LINE returns the scheme for webhooks of LINE's Messaging API. The
-// X-Line-Signature header holds the base64-encoded HMAC-SHA256 of the body
-// under the channel secret. If a body has one event, its webhookEventId
-// identifies the message. The event also says whether it is a retry. So
-// attempts with the same id need only have the same event type, timestamp,
+// X-Line-Signature header holds the base64-encoded HMAC-SHA256 of the body. The
+// key is the channel secret. If a body has one event, its webhookEventId
+// identifies the message. The event also says whether it is a retry. Attempts
+// with the same id therefore need only have the same event type, timestamp,
 // source and message. If a body has several events, its content identifies the
 // message. The same holds for a body without events, which LINE sends to check
 // the endpoint. Attempts have no signed timestamp.

@@ -13,8 +13,8 @@ import (
 // Linear's libraries accept a timestamp that is up to a minute old. Linear
 // retries after a minute, an hour and six hours, and does not document whether
 // a retry has a new timestamp. If a retry repeats the first timestamp, a
-// tolerance of a minute would reject every retry. So the scheme assumes that
-// all attempts share one timestamp, which may be up to seven hours and ten
+// tolerance of a minute would reject every retry. The scheme therefore assumes
+// that all attempts share one timestamp, which may be up to seven hours and ten
 // minutes old. Linear also does not document whether retries keep the
 // Linear-Delivery header, so that header serves only for logs. The body,
 // including the timestamp, identifies the message. A redelivery with the first

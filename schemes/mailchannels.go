@@ -2,18 +2,18 @@ package schemes
 
 import "github.com/hookonce/hookonce/core"
 
-// MailChannels returns the scheme for MailChannels webhooks. They have HTTP
-// message signatures (RFC 9421) that cover only Content-Digest: see
+// MailChannels returns the scheme for MailChannels webhooks. They carry HTTP
+// message signatures (RFC 9421) that cover only Content-Digest. See
 // [HTTPSignatures]. The secret is the public key that MailChannels' API returns
 // for the keyid of a signature. Write it in base64 or, to match only that
 // keyid, as "keyid@ed25519:key". From a PEM text, take the part between the
 // BEGIN and END lines. A [core.KeySource] can look the key up.
 //
-// Events have ids, but a delivery of several events has none. So the signed
-// text, including the attempt's timestamp, identifies the message, and a retry
-// with a new signature is another message. The URL is not signed, and a key may
-// sign for several customers, so check that the customer_handle of an event is
-// yours.
+// Events have ids, but a request with several events has none of its own. The
+// signed text, including the attempt's timestamp, therefore identifies the
+// message, and a retry with a new signature is another message. The URL is not
+// signed, and a key may sign for several customers, so check that the
+// customer_handle of an event is yours.
 //
 // Source: www.npmjs.com/package/mailchannels-sdk/v/0.7.11, as of November 2026.
 func MailChannels() core.Scheme {

@@ -8,8 +8,9 @@ import (
 
 // Mailgun returns the scheme for Mailgun webhooks. signature.signature in the
 // body holds the hex-encoded HMAC-SHA256 of signature.timestamp and
-// signature.token under the webhook signing key. A subaccount's event also has
-// signature.parent-signature, under the parent account's key.
+// signature.token. The key is the webhook signing key. A subaccount's event
+// also has signature.parent-signature, for which the key is the parent
+// account's.
 //
 // Mailgun signs a message once and retries it for eight hours, so its timestamp
 // may be up to eight hours and ten minutes old. A 406 status ends the retries.

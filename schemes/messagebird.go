@@ -3,12 +3,12 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // MessageBird returns the scheme for Bird (MessageBird) webhooks. The
-// MessageBird-Signature-JWT header holds a JWT signed with HS256 under the
-// signing key. Its payload_hash and url_hash claims are the hex-encoded hashes
-// of the body and of the endpoint's public URL, including the query. The iat
-// claim is the timestamp. address is the public URL, as in [Template].URL. It
-// is not known whether retries keep the jti claim, so each attempt counts as a
-// separate message. A request without a body has no payload_hash, so it is
+// MessageBird-Signature-JWT header holds a JWT signed with HS256. The key is
+// the signing key. Its payload_hash and url_hash claims are the hex-encoded
+// hashes of the body and of the endpoint's public URL, including the query. The
+// iat claim is the timestamp. address is the public URL, as in [Template].URL.
+// It is not known whether retries keep the jti claim, so each attempt counts as
+// a separate message. A request without a body has no payload_hash, so it is
 // rejected.
 //
 // Source: www.npmjs.com/package/messagebird/v/4.0.1, as of November 2026.

@@ -10,15 +10,15 @@ import (
 )
 
 // Meta returns the scheme for Facebook, Instagram and WhatsApp webhooks. The
-// X-Hub-Signature-256 header holds the hex-encoded HMAC-SHA256 of the body
-// under the app secret. The body identifies the message. After a failure, Meta
+// X-Hub-Signature-256 header holds the hex-encoded HMAC-SHA256 of the body. The
+// key is the app secret. The body identifies the message. After a failure, Meta
 // may group the events differently, which makes another message. A notification
 // with changed_fields has the time in seconds and no values, so two changes
-// within a second have the same body. So a redelivery of such a notification is
-// refused with [core.ErrRepeated]. Attempts have no signed timestamp.
+// within a second have the same body. A redelivery of such a notification is
+// therefore refused with [core.ErrRepeated]. Attempts have no signed timestamp.
 //
 // verifyToken is the token that you enter at Meta. The endpoint responds to the
-// GET request with which Meta verifies it, and rejects any other token. If
+// GET request that Meta uses to verify it, and rejects any other token. If
 // verifyToken is empty, the endpoint does not respond. The route must accept
 // GET as well. This scheme has not been tested against an official library or a
 // published test vector.

@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // ModernTreasury returns the scheme for Modern Treasury webhooks. The
-// X-Signature header holds the hex-encoded HMAC-SHA256 of the body under the
-// webhook key. The body identifies the message. It is not known whether two
+// X-Signature header holds the hex-encoded HMAC-SHA256 of the body. The key is
+// the webhook key. The body identifies the message. It is not known whether two
 // events can have the same body, so a redelivery is refused with
 // [core.ErrRepeated]. Attempts have no signed timestamp.
 //

@@ -8,17 +8,17 @@ import (
 )
 
 // Notion returns the scheme for Notion's webhooks. The X-Notion-Signature
-// header holds the hex-encoded HMAC-SHA256 of the body under the verification
-// token. The id in the body identifies the message. attempt_number differs
-// between attempts, so attempts with the same id need only have the same type,
-// timestamp, entity and data. Attempts have no signed timestamp.
+// header holds the hex-encoded HMAC-SHA256 of the body. The key is the
+// verification token. The id in the body identifies the message. attempt_number
+// differs between attempts, so attempts with the same id need only have the
+// same type, timestamp, entity and data. Attempts have no signed timestamp.
 //
 // Notion sends the verification token once, when you create the webhook. The
-// request has no signature, and nothing proves who sent it. pending stores the
-// token, for you to paste into Notion, and returns true. It returns false if
-// you are not creating a webhook. pending must be safe for concurrent use. If
-// pending is nil, the token is not accepted. Until you have a token, give the
-// verifier a random secret from [core.GenerateSecret].
+// request has no signature, and nothing proves who sent it. pending must store
+// the token, for you to paste into Notion, and return true. If you are not
+// creating a webhook, it must return false. pending must be safe for concurrent
+// use. If pending is nil, the token is not accepted. Until you have a token,
+// give the verifier a random secret from [core.GenerateSecret].
 //
 // Source: developers.notion.com/reference/webhooks, as of November 2026.
 func Notion(pending func(token string) bool) core.Scheme {

@@ -7,13 +7,13 @@ import (
 )
 
 // Nylas returns the scheme for Nylas webhooks. The X-Nylas-Signature header
-// holds the hex-encoded HMAC-SHA256 of the body under the webhook secret. The
-// notification's id in the body identifies the message. The body also contains
-// an attempt counter, so attempts with the same id need only have the same
-// type, source, time and data. Without an id, the body identifies the message,
-// and a redelivery is refused with [core.ErrRepeated]. Attempts have no signed
-// timestamp. Nylas does not retry after most statuses, including 500. If the
-// handler fails, respond with 503.
+// holds the hex-encoded HMAC-SHA256 of the body. The key is the webhook secret.
+// The notification's id in the body identifies the message. The body also
+// contains an attempt counter, so attempts with the same id need only have the
+// same type, source, time and data. Without an id, the body identifies the
+// message, and a redelivery is refused with [core.ErrRepeated]. Attempts have
+// no signed timestamp. Nylas does not retry after most statuses, including 500.
+// If the handler fails, respond with 503.
 //
 // Nylas verifies the endpoint with a GET request that has a challenge, when the
 // webhook is created. handshake says whether to respond. The route must accept

@@ -22,8 +22,8 @@ import (
 // document whether two events can have the same data, so a redelivery is
 // refused with [core.ErrRepeated]. Attempts have no signed timestamp.
 //
-// One signature must not fit two messages. So the scheme rejects a value that
-// contains "&", a name and "=" in this order. It also rejects numbers that
+// One signature must not fit two messages. The scheme therefore rejects a value
+// that contains "&", a name and "=" in this order. It also rejects numbers that
 // JavaScript would print differently, and any object or array in data.
 //
 // Source: www.npmjs.com/package/@payos/node/v/2.0.5, as of November 2026.

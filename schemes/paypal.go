@@ -27,12 +27,12 @@ type PayPalOptions struct {
 
 // DangerouslyForgeablePayPal returns the scheme for PayPal webhooks. THE BODY
 // IS NOT SIGNED, only its CRC-32, and anyone can construct another body with
-// the same CRC-32. So anyone who captured a message can replace its body, and
-// the signature still verifies. A valid signature only proves that PayPal sent
-// a message at the signed time. So take only the event's id from the body, and
-// query PayPal's API for the rest. core.Message.BodySigned is false. A message
-// with a forged body counts as the same message as the genuine one, and only
-// the first to arrive is handled.
+// the same CRC-32. Anyone who captured a message can therefore replace its
+// body, and the signature still verifies. A valid signature only proves that
+// PayPal sent a message at the signed time. Therefore take only the event's id
+// from the body, and query PayPal's API for the rest. core.Message.BodySigned
+// is false. A message with a forged body counts as the same message as the
+// genuine one, and only the first to arrive is handled.
 //
 // The "secret" is the webhook's id, which PayPal shows beside its URL. The
 // signature is RSA with SHA-256. The scheme fetches the certificate from the
@@ -43,10 +43,10 @@ type PayPalOptions struct {
 //
 // The transmission id is signed and identifies the message. PayPal retries for
 // three days, and does not document whether a retry keeps the id and the
-// timestamp. So the scheme assumes that all attempts share one timestamp, which
-// may be up to three days old. A retry with a new id is handled again. This
-// scheme has not been tested against an official library or a published test
-// vector.
+// timestamp. The scheme therefore assumes that all attempts share one
+// timestamp, which may be up to three days old. For a retry with a new id, the
+// handler runs again. This scheme has not been tested against an official
+// library or a published test vector.
 //
 // Source: developer.paypal.com/api/rest/webhooks/rest, as of August 2026.
 func DangerouslyForgeablePayPal(o PayPalOptions) core.Scheme {

@@ -20,11 +20,11 @@ import (
 // Attempts have no signed timestamp.
 //
 // The signed text has no separators between the names and values of the form.
-// So anyone who captured a message can move the boundary between a name and its
-// value. Message.BodySigned is therefore false, and the changed form counts as
-// the same message. Plivo does not sign a body that is not a form, so such a
-// body is rejected. Plivo executes the response to a call. So a redelivery with
-// a CallUUID is refused, and never acknowledged with an empty body.
+// This lets anyone who captured a message move the boundary between a name and
+// its value. Message.BodySigned is therefore false, and the changed form counts
+// as the same message. Plivo does not sign a body that is not a form, so such a
+// body is rejected. Plivo executes the response to a call. A redelivery with a
+// CallUUID is therefore refused, and never acknowledged with an empty body.
 //
 // Source: www.npmjs.com/package/plivo/v/4.79.0, as of November 2026. The header
 // names are from Plivo's examples.

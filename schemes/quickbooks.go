@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // QuickBooks returns the scheme for Intuit QuickBooks webhooks. The
-// Intuit-Signature header holds the base64-encoded HMAC-SHA256 of the body
-// under the verifier token. The body identifies the message. It is not known
+// Intuit-Signature header holds the base64-encoded HMAC-SHA256 of the body. The
+// key is the verifier token. The body identifies the message. It is not known
 // whether two events can have the same body, so a redelivery is refused with
 // [core.ErrRepeated]. Attempts have no signed timestamp. This scheme has not
 // been tested against an official library or a published test vector.

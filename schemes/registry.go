@@ -22,17 +22,17 @@ type Settings struct {
 	VerifyToken string
 	// Audience is the audience of Pub/Sub tokens.
 	Audience string
-	// Header names the header that holds a token, and Prefix is the text before
-	// the token. For Hook0, Header is a header that must be signed. For Event
-	// Grid, Header is the URL parameter that holds the secret.
+	// For the token scheme, Header names the header that holds the token, and
+	// Prefix is the text before it. For Hook0, Header is a header that must be
+	// signed. For Event Grid, Header is the URL parameter that holds the
+	// secret.
 	Header, Prefix string
 	// Handshake says whether the endpoint responds to handshakes that do not
 	// authenticate their sender.
 	Handshake Handshake
-	// DangerouslyReplayable accepts a scheme that cannot distinguish a message
-	// from its replay, or a forged one from a genuine one. See the constructors
-	// that begin with Dangerously. With rfc9421 it accepts signatures
-	// regardless of what they cover.
+	// DangerouslyReplayable allows a scheme that cannot detect replays or
+	// forgeries. See the constructors that begin with Dangerously. With rfc9421
+	// it accepts signatures regardless of what they cover.
 	DangerouslyReplayable bool
 }
 

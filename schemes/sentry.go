@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Sentry returns the scheme for Sentry's integrations. The
-// Sentry-Hook-Signature header holds the hex-encoded HMAC-SHA256 of the body
-// under the client secret. The Sentry-Hook-Timestamp header is not signed.
+// Sentry-Hook-Signature header holds the hex-encoded HMAC-SHA256 of the body.
+// The key is the client secret. The Sentry-Hook-Timestamp header is not signed.
 //
 // Two events may have the same body. The Request-ID header and the
 // Sentry-Hook-Resource header, which names the event type, are not signed.

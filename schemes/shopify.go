@@ -5,7 +5,7 @@ import (
 )
 
 // Shopify returns the scheme for Shopify's webhooks. The X-Shopify-Hmac-SHA256
-// header holds the base64-encoded HMAC-SHA256 of the body under the app's
+// header holds the base64-encoded HMAC-SHA256 of the body. The key is the app's
 // client secret. After a rotation, Shopify may sign with the old secret for an
 // hour, so configure both secrets.
 //

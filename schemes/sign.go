@@ -27,8 +27,8 @@ import (
 // secrets if the sender does so during a rotation.
 //
 // id is the message id, for a scheme that has one in a header. If id is empty,
-// Sign keeps the id in r or, if there is none, generates one. So signing r
-// again produces another attempt of the same message.
+// Sign keeps the id in r or, if there is none, generates one. Signing r again
+// therefore produces another attempt of the same message.
 //
 // The error wraps [errors.ErrUnsupported] if only the sender has the signing
 // key, or if the scheme signs nothing. After an error, r may be partly changed.

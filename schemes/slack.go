@@ -7,9 +7,9 @@ import (
 )
 
 // Slack returns the scheme for requests from Slack. The X-Slack-Signature
-// header holds the hex-encoded HMAC-SHA256 of "v0:timestamp:body" under the
-// text of the signing secret. The X-Slack-Request-Timestamp header holds the
-// timestamp. The X-Slack-Retry-Num header is not signed.
+// header holds the hex-encoded HMAC-SHA256 of "v0:timestamp:body". The key is
+// the text of the signing secret. The X-Slack-Request-Timestamp header holds
+// the timestamp. The X-Slack-Retry-Num header is not signed.
 //
 // In an event, event_id in the body identifies the message. A slash command or
 // an interaction has no event_id, so each attempt counts as a separate message.

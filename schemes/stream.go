@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Stream returns the scheme for Stream (getstream.io) webhooks. The X-Signature
-// header holds the hex-encoded HMAC-SHA256 of the body under the API secret.
-// Stream may compress the body with gzip after signing it: see
+// header holds the hex-encoded HMAC-SHA256 of the body. The key is the API
+// secret. Stream may compress the body with gzip after signing it: see
 // [Template].Gunzip. The handler gets the body unchanged.
 //
 // The body identifies the message. It is not known whether two events can have

@@ -3,14 +3,14 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Teams returns the scheme for outgoing webhooks from Microsoft Teams. The
-// Authorization header holds the base64-encoded HMAC-SHA256 of the body, after
-// "HMAC ". The secret is the base64-encoded security token, which Teams shows
-// only once.
+// Authorization header holds "HMAC " followed by the base64-encoded HMAC-SHA256
+// of the body. The secret is the base64-encoded security token, which Teams
+// shows only once.
 //
 // The activity's id in the body identifies the message. Attempts have no signed
 // timestamp. Teams shows the response in the channel if it arrives within ten
-// seconds. So a redelivery is refused, and never acknowledged with an empty
-// body. This scheme has not been tested against an official library or a
+// seconds. A redelivery is therefore refused, and never acknowledged with an
+// empty body. This scheme has not been tested against an official library or a
 // published test vector.
 //
 // Source: OfficeDev/Microsoft-Teams-Samples, samples/outgoing-webhook at commit

@@ -27,19 +27,18 @@ import (
 //		Content:   "{timestamp}.{body}",
 //	}.Scheme()
 type Template struct {
-	// Name is part of every replay key. Keep it short, use only lower-case
+	// Name is part of every [core.Key]. Keep it short, use only lower-case
 	// letters, digits and hyphens, and never change it.
 	Name string
-	// Signature is the place of the signatures: in a header or in the query. A
+	// Signature says where the signatures are: in a header or in the query. A
 	// signature in the body cannot cover the whole body, so it needs a scheme
-	// in code. More may add further places, and a request may lack some of
-	// them.
+	// in code.
 	Signature Field
 	// More lists further places of signatures, for keys in rotation. All must
 	// be of the same kind as Signature: in a header or in the query.
 	More []Field
-	// List is the separator between the signatures in one value: ",", ";" or "
-	// ". If List is empty, a value is one signature.
+	// List is the separator between the signatures in one value: a comma, a
+	// semicolon or a space. If List is empty, a value is one signature.
 	List string
 	// Label is the text before a signature, such as "sha256=" or "v1=". In a
 	// list, entries with another label are skipped.
@@ -50,18 +49,18 @@ type Template struct {
 	Encoding core.Encoding
 	// Secret says how the text of a secret becomes a key. Default: [Verbatim].
 	Secret SecretText
-	// Timestamp is the place of the timestamp, Unit is its format, and Stamping
+	// Timestamp says where the timestamp is, Unit is its format, and Stamping
 	// says what it means. The signature must cover the timestamp: put
 	// {timestamp} into Content, unless the timestamp is in a signed body.
 	Timestamp Field
 	Unit      Unit
 	Stamping  core.Stamping
-	// Nonce is the place of a signed value that the sender generates for each
+	// Nonce says where a signed value is that the sender generates for each
 	// attempt, in addition to the timestamp. Like the timestamp, it does not
 	// identify a message.
 	Nonce Field
-	// ID is the place of the message id, which is the same for all attempts of
-	// a message and unique to it. Content decides whether it is signed. A
+	// ID says where the message id is. All attempts of a message have the same
+	// id, and no other message has it. Content decides whether it is signed. A
 	// signed id identifies the message on its own. An id in an unsigned header
 	// is a delivery id: it identifies the message together with the signed
 	// content, up to the limit in [core.Config].Repeats. A message without its
@@ -86,7 +85,7 @@ type Template struct {
 	Stable []Field
 	// Indistinct says that two events may have the same signed content, or that
 	// this is unknown. When such content arrives again, it may be another
-	// event. So it is refused with 503 ([core.ErrRepeated]) instead of
+	// event. It is therefore refused with 503 ([core.ErrRepeated]) instead of
 	// acknowledged. This does not apply to a message that carries its ID or, if
 	// the template has no ID, its Topic.
 	Indistinct bool
@@ -98,9 +97,9 @@ type Template struct {
 	IDLength int
 	// Content is the signed text, with {id}, {timestamp}, {nonce}, {body},
 	// {method} and {url}, as in "v0:{timestamp}:{body}". {header:Name} and
-	// {query:name} are values that belong to the message and contribute to its
-	// identity. For a value that differs between attempts, use Nonce. {secret}
-	// is the secret, and must come last.
+	// {query:name} are values that all attempts of a message share. They are
+	// part of its identity. For a value that differs between attempts, use
+	// Nonce. {secret} is the secret, and must come last.
 	Content string
 	// Gunzip says that the sender signs the body before compressing it with
 	// gzip. The scheme decompresses such a body, up to 8 MiB and 64 times its
@@ -175,7 +174,7 @@ func (f *Field) whole() bool { return f.header != "" && f.key == "" && f.item ==
 // Batch says how a body with several events is identified.
 type Batch uint8
 
-// The zero Batch rejects such bodies.
+// BatchRefused, the zero value, is the default.
 const (
 	// BatchRefused rejects a body with several events as malformed.
 	BatchRefused Batch = iota
@@ -190,7 +189,7 @@ type Unit uint8
 
 // The units. Numbers must be canonical, with no sign and no leading zero.
 const (
-	Seconds Unit = iota // since 1970
+	Seconds Unit = iota // seconds since 1970
 	Milliseconds
 	RFC3339
 	ISO8601  // RFC 3339, or the same without a zone, which means UTC
@@ -205,7 +204,7 @@ type SecretText uint8
 const (
 	Verbatim SecretText = iota // the bytes of the text are the key
 	HexText
-	Base64Text // padded standard base64. For an ECDSA or RSA key: the SPKI DER or certificate, as in a PEM file, without the BEGIN and END lines and line breaks
+	Base64Text // padded standard base64. For an ECDSA or RSA key: the base64 text of a PEM public key or certificate, on one line, without the BEGIN and END lines
 )
 
 // Algorithm is a signature algorithm. The zero Algorithm stands for

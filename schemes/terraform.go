@@ -4,8 +4,8 @@ import "github.com/hookonce/hookonce/core"
 
 // Terraform returns the scheme for HCP Terraform's notifications. The
 // X-Tfe-Notification-Signature header holds the hex-encoded HMAC-SHA512 of the
-// body under the notification's token. The body identifies the message. It is
-// not known whether two events can have the same body, so a redelivery is
+// body. The key is the notification's token. The body identifies the message.
+// It is not known whether two events can have the same body, so a redelivery is
 // refused with [core.ErrRepeated]. Attempts have no signed timestamp. This
 // scheme has not been tested against an official library or a published test
 // vector.

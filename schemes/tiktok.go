@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // TikTok returns the scheme for TikTok webhooks. In the Tiktok-Signature
-// header, t is the timestamp and s is the hex-encoded HMAC-SHA256 of "t.body"
-// under the client secret. No id is signed, so each attempt counts as a
+// header, t is the timestamp and s is the hex-encoded HMAC-SHA256 of "t.body".
+// The key is the client secret. No id is signed, so each attempt counts as a
 // separate message. This scheme has not been tested against an official library
 // or a published test vector.
 //

@@ -66,7 +66,7 @@ func DangerouslyReplayableGitLabToken() core.Scheme {
 // DangerouslyReplayableOkta returns the scheme for Okta event hooks, which send
 // a secret in the Authorization header: see [DangerouslyReplayableToken]. The
 // secret is the whole value of the header. handshake says whether the endpoint
-// responds to the GET request with which Okta verifies it. The route must
+// responds to the GET request that Okta uses to verify it. The route must
 // accept GET as well. This scheme has not been tested against an official
 // library or a published test vector.
 func DangerouslyReplayableOkta(handshake Handshake) core.Scheme {

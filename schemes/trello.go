@@ -7,12 +7,13 @@ import (
 )
 
 // Trello returns the scheme for Trello webhooks. The X-Trello-Webhook header
-// holds the base64-encoded HMAC-SHA1 of the body directly followed by the
-// callback URL, under the app's secret. address is the complete callback URL as
-// registered with Trello.
+// holds the base64-encoded HMAC-SHA1 of the body and the callback URL,
+// concatenated. The key is the app's secret. address is the complete callback
+// URL as registered with Trello.
 //
 // Trello verifies the endpoint with a HEAD request when the webhook is created.
-// handshake says whether to respond. The route must accept HEAD as well.
+// handshake says whether to respond to it. Register the route for HEAD as well
+// as POST.
 //
 // The body identifies the message. It is not known whether two events can have
 // the same body, so a redelivery is refused with [core.ErrRepeated]. Attempts

@@ -14,8 +14,8 @@ import (
 // TrueLayer returns the scheme for TrueLayer webhooks. The Tl-Signature header
 // holds a detached JWS (ES512). It covers the method, the path, the headers
 // that the JWS names, and the body. address is the endpoint's public URL, as in
-// [Template].URL. TrueLayer signs the path but not the query. So a request must
-// have the same query as address or, if address has none, no query.
+// [Template].URL. TrueLayer signs the path but not the query. A request must
+// therefore have the same query as address or, if address has none, no query.
 //
 // The secret is the URL of TrueLayer's key set,
 // "https://webhooks.truelayer.com/.well-known/jwks", or the same at

@@ -23,7 +23,7 @@ import (
 // include both the auth token and shared keys.
 //
 // For a form, Twilio signs the URL and the sorted parameters, with no separator
-// between a name and its value. So an attacker can resend "To=1" as "T=o1"
+// between a name and its value. This lets an attacker resend "To=1" as "T=o1"
 // under the same signature. Message.BodySigned is therefore false, and the
 // changed form counts as the same message. For any other body, Twilio signs the
 // URL, which then must end with the bodySHA256 parameter. Pass url without that
@@ -32,9 +32,9 @@ import (
 // Two events may have the same signed text, as in a call menu that leads back
 // to itself. The I-Twilio-Idempotency-Token header is not signed. Together with
 // the signed text it identifies the message, up to the limit in
-// [core.Config].Repeats. Twilio executes the response to a call. So a request
-// with a CallSid is never acknowledged with an empty body: the handler runs
-// again. Attempts have no signed timestamp.
+// [core.Config].Repeats. Twilio executes the response to a call. A request with
+// a CallSid is therefore never acknowledged with an empty body: the handler
+// runs again. Attempts have no signed timestamp.
 //
 // Source: twilio/twilio-node, src/webhooks/webhooks.ts at commit 044e3f8, as of
 // November 2026.

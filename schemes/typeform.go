@@ -3,8 +3,8 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Typeform returns the scheme for Typeform webhooks. The Typeform-Signature
-// header holds the base64-encoded HMAC-SHA256 of the body, after "sha256=".
-// event_id in the body identifies the message. Attempts have no signed
+// header holds "sha256=" followed by the base64-encoded HMAC-SHA256 of the
+// body. event_id in the body identifies the message. Attempts have no signed
 // timestamp. This scheme has not been tested against an official library or a
 // published test vector.
 //

@@ -3,12 +3,13 @@ package schemes
 import "github.com/hookonce/hookonce/core"
 
 // Xero returns the scheme for Xero webhooks. The X-Xero-Signature header holds
-// the base64-encoded HMAC-SHA256 of the body under the text of the webhook key,
-// which is not decoded. At first, Xero sends invalid signatures on purpose and
-// expects a 401 for them. The body identifies the message. It is not known
-// whether two events can have the same body, so a redelivery is refused with
-// [core.ErrRepeated]. Attempts have no signed timestamp. This scheme has not
-// been tested against an official library or a published test vector.
+// the base64-encoded HMAC-SHA256 of the body. The key is the text of the
+// webhook key, which is not decoded. At first, Xero sends invalid signatures on
+// purpose and expects a 401 for them. The body identifies the message. It is
+// not known whether two events can have the same body, so a redelivery is
+// refused with [core.ErrRepeated]. Attempts have no signed timestamp. This
+// scheme has not been tested against an official library or a published test
+// vector.
 //
 // Source: a third-party verifier, as of November 2026. The sender documents its
 // webhooks at developer.xero.com/documentation/guides/webhooks/overview/.

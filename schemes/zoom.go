@@ -9,15 +9,15 @@ import (
 )
 
 // Zoom returns the scheme for Zoom webhooks. The x-zm-signature header holds
-// the hex-encoded HMAC-SHA256 of "v0:timestamp:body" under the secret token.
-// The x-zm-request-timestamp header holds the timestamp. No id is signed, so
-// each attempt counts as a separate message.
+// the hex-encoded HMAC-SHA256 of "v0:timestamp:body". The key is the secret
+// token. The x-zm-request-timestamp header holds the timestamp. No id is
+// signed, so each attempt counts as a separate message.
 //
 // The scheme responds to an endpoint.url_validation request with the HMAC of
 // its plainToken. It does so only after the signature verified, and only for a
-// token of letters, digits, - and _. So nobody can get a signature for a text
-// of their choice. This scheme has not been tested against an official library
-// or a published test vector.
+// token of letters, digits, - and _. Nobody can therefore get a signature for a
+// text of their choice. This scheme has not been tested against an official
+// library or a published test vector.
 //
 // Source: developers.zoom.us/docs/api/webhooks, as of August 2026.
 func Zoom() core.Scheme {

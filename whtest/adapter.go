@@ -29,8 +29,8 @@ type Adapter struct {
 	// rendered upstream of the adapter. The handlers of Serve then return the
 	// error of m.Handler. Otherwise m.Handler always returns nil.
 	HandlerErrors bool
-	// SilenceIs200: a handler that writes nothing has responded 200, and the
-	// adapter cannot distinguish that from a success (fiber).
+	// SilenceIs200: a handler that writes nothing responds 200, which the
+	// adapter cannot distinguish from success (fiber).
 	SilenceIs200 bool
 	// Hijacks: a handler can take over the connection, and AdapterCall.Hijack
 	// is set.
@@ -41,7 +41,7 @@ type Adapter struct {
 	// TemporaryFiles: a multipart form may be parsed into files, and
 	// AdapterCall.Form is set.
 	TemporaryFiles bool
-	// Dispatches: a handler can have the framework dispatch its request again.
+	// Dispatches: a handler can make the framework route its request again.
 	// Serve does so if AdapterMount.DispatchAgain is set.
 	Dispatches bool
 	// PanicEndsProcess: without a recover middleware a panic ends the process
@@ -54,8 +54,8 @@ type AdapterMount struct {
 	Verifier *core.Verifier
 	// Handler runs downstream of the adapter.
 	Handler func(*AdapterCall) error
-	// Deny asks for the adapter's Deny option with a function that responds
-	// with status 418 and the text "denied: " followed by the reason.
+	// Deny asks for the adapter's Deny option. Its function responds with
+	// status 418 and "denied: " followed by the reason.
 	Deny bool
 	// RecoverInside and RecoverOutside ask for the framework's usual recover
 	// middleware, which responds 500 to a panic: between adapter and handler,
@@ -66,7 +66,7 @@ type AdapterMount struct {
 	// handler. The inner adapter has no Deny.
 	Twice bool
 	// DispatchAgain asks for a second route, POST /again, to the adapter and
-	// m.Handler. The handler of the other routes has the framework dispatch the
+	// m.Handler. The handler of the other routes makes the framework route the
 	// request there.
 	DispatchAgain bool
 	// ErrorsAsSuccess asks for an error handler that renders every error as
@@ -80,8 +80,8 @@ type AdapterMount struct {
 	// adapter. The middleware ends the request's context, and responds if the
 	// handler has not. Zero: none.
 	Timeout time.Duration
-	// Log stands for a logger. An upstream middleware calls Log with the status
-	// that it sees after the adapter has returned. Nil: none.
+	// Log simulates a logging middleware. An upstream middleware calls Log with
+	// the status that it sees after the adapter has returned. Nil: none.
 	Log func(status int)
 }
 
@@ -98,7 +98,7 @@ type AdapterCall struct {
 	Message core.Message
 	// Bodies holds the ways in which the framework returns the raw body, by
 	// name. Each must return the same bytes. A case uses one of them, or tries
-	// them in order of name until one returns a body.
+	// them by name in order until one returns a body.
 	Bodies map[string]func() ([]byte, error)
 	// Status responds with a status and no body. Write starts or continues the
 	// response with p. Flush sends what was written.

@@ -12,9 +12,9 @@ import (
 //	v, err := core.New(keys, seen, &core.Config{Clock: clock.Now})
 //	clock.Advance(10 * time.Minute)
 //
-// I/O timeouts use real time and ignore the Clock. The zero Clock shows the
-// zero [time.Time], at which no message can be signed: call [Clock.Set] first.
-// A Clock is safe for concurrent use and must not be copied.
+// I/O timeouts use the system clock and ignore the Clock. The zero Clock shows
+// the zero [time.Time], at which no message can be signed: call [Clock.Set]
+// first. A Clock is safe for concurrent use and must not be copied.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time

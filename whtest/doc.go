@@ -15,7 +15,7 @@
 // for [core.Config.Clock] that the test sets, so a test of expiry need not
 // wait. [Source] is a key source whose tenants and outages the test controls.
 //
-// # Testing a store, a scheme, an adapter
+// # Testing a store, a scheme or an adapter
 //
 // [TestSeenStore], [TestScheme] and [TestAdapter] test the contracts of package
 // core. Call each from a test of your implementation. Each case has a name. If
@@ -25,6 +25,6 @@
 //		whtest.TestSeenStore(t, func(t testing.TB) core.SeenStore { return mystore.New(connect(t)) })
 //	}
 //
-// The suites are themselves tested: each must fail for many implementations
-// that are broken on purpose.
+// The suites are tested too: each fails for many implementations that are
+// broken on purpose.
 package whtest

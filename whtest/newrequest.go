@@ -36,10 +36,9 @@ func Header(name, value string) Option {
 	return func(o *options) { o.header.Set(name, value) }
 }
 
-// NewRequest returns a POST request with body, as the sender with the signer s
-// would make it. The request is signed, and its Content-Type is
-// application/json unless [Header] sets another. NewRequest copies body. It
-// ends the test if the message cannot be signed.
+// NewRequest returns a POST request with the given body, signed by s. Its
+// Content-Type is application/json unless [Header] sets another. NewRequest
+// copies body. It ends the test if the message cannot be signed.
 //
 // If target is a path ("/hook"), the result is a server request like one from
 // [httptest.NewRequest], for ServeHTTP or fiber's app.Test. If target is

@@ -67,7 +67,8 @@ func (p *Proxy) Cut() { p.set(func() { p.cut = true; p.drop() }) }
 // Data that is sent meanwhile arrives after [Proxy.Mend].
 func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
 
-// Slow delays all data by d, in both directions.
+// Slow delays each read of up to 32 KiB by d, in both directions. The delays of
+// successive reads add up.
 func (p *Proxy) Slow(d time.Duration) { p.set(func() { p.delay = d }) }
 
 // LoseReply makes the proxy forward the next request, on whichever connection

@@ -22,8 +22,8 @@ import (
 type Subject struct {
 	// Scheme is the scheme to be tested.
 	Scheme core.Scheme
-	// Secret is the text of a key that verifies what Sign makes. Stranger is
-	// another secret of the same form.
+	// Secret is the text of a key that verifies the requests that Sign returns.
+	// Stranger is another secret of the same form.
 	Secret, Stranger string
 	// Sign makes a genuine request as the sender would. It puts the id, the
 	// time of the attempt (in whole seconds) and content where the scheme
@@ -36,12 +36,12 @@ type Subject struct {
 	// has a value for every element of [core.Attempt.Unsigned]. Sign must be
 	// safe for concurrent use.
 	Sign func(id string, at time.Time, content []byte) *core.Request
-	// Handshake makes the request with which the sender checks the endpoint,
-	// for a scheme whose AnswerHandshake (see [core.Facts]) was enabled. Nil:
-	// Scheme has no AnswerHandshake.
+	// Handshake returns the request that the sender uses to verify the
+	// endpoint. Set it if the scheme has AnswerHandshake (see [core.Facts]).
+	// Nil: Scheme has no AnswerHandshake.
 	Handshake func() *core.Request
-	// Challenge makes the signed request with which the sender verifies the
-	// endpoint, for a scheme with a Challenge (see [core.Facts]). Nil: the
+	// Challenge returns the signed request that the sender uses to verify the
+	// endpoint. Set it if the scheme has Challenge (see [core.Facts]). Nil: the
 	// suite sends no challenge.
 	Challenge func(at time.Time) *core.Request
 }

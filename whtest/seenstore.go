@@ -17,8 +17,8 @@ import (
 //
 // It takes about two seconds, and longer for a store with a coarse grain (see
 // [StoreGrain]). Cases that need an option are skipped without it. The suite
-// cannot prove that a store never evicts. Check your engine's manual for what
-// happens when it is full.
+// cannot prove that a store never evicts records. Check your engine's manual
+// for what happens when it is full.
 func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ...StoreOption) {
 	t.Helper()
 	var options storeOptions
@@ -58,7 +58,7 @@ func StoreReopen(reopen func(t testing.TB, s core.SeenStore) core.SeenStore) Sto
 }
 
 // StoreRestart makes the suite check that a store's server keeps its records
-// when it restarts. stop ends the server as a crash does. The function that
+// when it restarts. stop kills the server, as a crash would. The function that
 // stop returns restarts the server with the same data. Neither function touches
 // s or its client: s must fail while the server is down, and then recover by
 // itself.
@@ -73,10 +73,10 @@ func StoreBreak(breakIt func(t testing.TB, s core.SeenStore) (repair func())) St
 	return func(o *storeOptions) { o.breakIt = breakIt }
 }
 
-// StoreLoseReply makes the suite check a swap that is carried out but whose
-// reply is lost. lose makes the next call to s lose its reply: for example, a
-// proxy forwards the request to the engine and then closes the connection. A
-// store with this option has a server, so it needs [StoreRestart] instead of
+// StoreLoseReply makes the suite check a swap that succeeds although its reply
+// is lost. lose makes the next call to s lose its reply. For example, a proxy
+// forwards the request to the engine, then closes the connection. A store with
+// this option has a server, so it needs [StoreRestart] instead of
 // [StoreReopen].
 func StoreLoseReply(lose func(t testing.TB, s core.SeenStore)) StoreOption {
 	return func(o *storeOptions) { o.loseReply = lose }

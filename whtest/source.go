@@ -10,7 +10,7 @@ import (
 
 // Source is a [core.KeySource] for tests. It finds a tenant's keys by the last
 // element of the request's path, or by a header. It counts lookups, and can
-// fail and stall like a database.
+// simulate a failing or slow database.
 //
 // The zero value has no tenants. A Source is safe for concurrent use, but
 // Header must not be changed while it is in use.
@@ -36,7 +36,8 @@ func (s *Source) Set(tenant string, keys *core.Keys) {
 	s.tenants[tenant] = keys
 }
 
-// Fail makes all further lookups return err. Fail(nil) ends that.
+// Fail makes all further lookups return err. Fail(nil) makes lookups succeed
+// again.
 func (s *Source) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
