@@ -30,7 +30,8 @@ type Record struct {
 	// Reruns is how many times the handler ran again for an attempt with no
 	// newer timestamp. See [Config.Reruns].
 	Reruns int
-	// Messages is how many times this content was admitted, for [Counted].
+	// Messages is how many messages with this content were admitted, for
+	// [Counted]. See [Message.Repeats].
 	Messages int
 }
 

@@ -35,8 +35,8 @@ type Event struct {
 	// Key names the record of a verified message whose id is not signed, for
 	// [Verifier.ForgetKey]. It is zero for other messages.
 	Key Key
-	// Repeats is how many times the same signed content was admitted before.
-	// See [Message.Repeats].
+	// Repeats is how many messages with the same signed content were admitted
+	// before. See [Message.Repeats].
 	Repeats uint32
 	// Status is the status that the sender gets. It is zero if the handler
 	// wrote none (a panic, a hijack), and in report-only mode for an attempt

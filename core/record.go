@@ -10,7 +10,8 @@ type State uint8
 
 // The states of a message. The State of a message without a record is zero.
 const (
-	// Claimed: the handler runs for an attempt, until its lease ends.
+	// Claimed: an attempt has claimed the message, and its handler may be
+	// running. The claim ends with its lease.
 	Claimed State = iota + 1
 	// Released: the handler failed on the last attempt, or an operator forgot
 	// the message. The handler may run again for this message.

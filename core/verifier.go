@@ -153,10 +153,11 @@ type Message struct {
 	// Generation grows with each admission of the message. It is a fencing
 	// token for effects elsewhere. [Verifier.Verify] leaves it zero.
 	Generation uint32
-	// Repeats is how many times the same signed content was admitted before. It
-	// is above zero only where [Config.Repeats] applies. If it is above zero,
-	// either the sender repeats itself, or an attacker captured a request.
-	// Repeats is at most 16,382. [Verifier.Verify] leaves it zero.
+	// Repeats is how many messages with the same signed content were admitted
+	// before. A message counts again each time that its handler runs again for
+	// the response. It is above zero only where [Config.Repeats] applies. If it
+	// is above zero, either the sender repeats itself, or an attacker captured
+	// a request. Repeats is at most 16,382. [Verifier.Verify] leaves it zero.
 	Repeats uint32
 }
 

@@ -28,10 +28,11 @@ type transport struct {
 // The transport keeps a webhook-id header that the caller sets. Set the same id
 // for every attempt of a message. Without that header the request is a new
 // message with a new id. Each request gets a new timestamp. The transport does
-// not rewind the body. If you send a request again without a new Body, its body
-// is empty, and it is signed and sent without an error. To retry, set Body
-// again, for example with req.Body, err = req.GetBody() if GetBody is set, and
-// keep the webhook-id header of the first attempt.
+// not rewind the body. If you send a request again without a new Body, only
+// what is left of the old Body is signed and sent, which is usually nothing.
+// That is not an error. To retry, set Body again, for example with req.Body,
+// err = req.GetBody() if GetBody is set, and keep the webhook-id header of the
+// first attempt.
 //
 // The transport reads and closes the body, and signs it. A body over 32 MiB is
 // an error. The caller's request is not changed. The transport refuses

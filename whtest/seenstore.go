@@ -15,10 +15,10 @@ import (
 // t. The stores may share an engine but not records. Records of an earlier run
 // do no harm: the suite uses random keys, or overwrites what it finds.
 //
-// It takes about two seconds, and longer for a store with a coarse grain (see
-// [StoreGrain]). Cases that need an option are skipped without it. The suite
-// cannot prove that a store never evicts records. Check your engine's manual
-// for what happens when it is full.
+// TestSeenStore takes about two seconds, and longer for a store with a coarse
+// grain (see [StoreGrain]). Cases that need an option are skipped without it.
+// The suite cannot prove that a store never evicts records. Check your engine's
+// manual for what happens when it is full.
 func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ...StoreOption) {
 	t.Helper()
 	var options storeOptions
