@@ -348,9 +348,8 @@ func (c *claims) knownSince(now moment) time.Time {
 }
 
 func (c *claims) coldStart() *Error {
-	return refuse(ErrColdStart, "this attempt's timestamp is from before "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may have lost "+
-		"the records of earlier messages. The sender's next attempt is accepted if it has a new timestamp. A store in memory is empty when the program starts. A shared "+
-		"store is new or has lost records: was it emptied, restarted without persistence, or replaced?", nil)
+	return refuse(ErrColdStart, "the timestamp is earlier than "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may lack earlier records: "+
+		"an attempt with a newer timestamp is accepted. If the store is shared, is it new, or was it emptied, replaced or restarted without persistence?", nil)
 }
 
 // claim decides about one attempt and stores the decision. It sets cl to the

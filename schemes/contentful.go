@@ -90,9 +90,13 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	slices.Sort(names)
 	for i, name := range names {
 		values := valuesOf(r.Header, name)
-		// These characters separate names and values in the signed text.
-		if len(values) != 1 || strings.ContainsAny(name, ":;\n") || i > 0 && name == names[i-1] {
-			return malformed("a signed header must occur exactly once")
+		switch {
+		case strings.ContainsAny(name, ":;\n"): // these characters separate names and values in the signed text
+			return malformed("the name of a signed header contains a colon, a semicolon or a line break")
+		case i > 0 && name == names[i-1]:
+			return malformed("the list of signed headers names a header twice")
+		case len(values) != 1:
+			return malformed("the request has " + strconv.Itoa(len(values)) + " headers " + strconv.Quote(name[:min(len(name), 64)]) + ", but a signed header must occur exactly once")
 		}
 		if i > 0 {
 			a.Content.WriteString(";")

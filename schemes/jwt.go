@@ -144,7 +144,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	}
 	switch {
 	case t.Stamping == core.NotIdentified:
-		fail("Stamping must not be NotIdentified: signed bytes always identify themselves")
+		fail("Stamping must not be NotIdentified: a JWT identifies each message by its signed content")
 	case stamped != (t.Time == "iat" || t.Time == "nbf"):
 		fail("Time and Stamping belong together: set Time to iat or nbf, and Stamping to say whether each attempt has its own time")
 	}
@@ -328,7 +328,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	case ok && visible(string(id)):
 		a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
 	case ok || !s.t.IDOptional:
-		a.Unidentified = malformed("the body has no id at " + strings.Join(s.t.ID.path, ".") + " of 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("the id at " + strings.Join(s.t.ID.path, ".") + " in the body is missing, or is not 1 to 256 printable ASCII characters")
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
 	return nil

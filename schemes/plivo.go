@@ -100,7 +100,7 @@ func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 	defer query.release()
 	defer form.release()
 	if !readForm(query, text) {
-		return malformed("the query cannot be read")
+		return malformed("the URL's query is not valid URL encoding")
 	}
 	switch {
 	case len(r.Body) == 0 && (r.Method == http.MethodGet || r.Method == http.MethodPost):
@@ -108,7 +108,7 @@ func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed("the request is neither a GET without a body nor a POST with a form: Plivo signs nothing else")
 	default:
 		if !readForm(form, r.Body) {
-			return malformed("the form cannot be read")
+			return malformed("the body is not a valid URL-encoded form: is it truncated?")
 		}
 	}
 	c := &a.Content

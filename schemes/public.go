@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
-	"fmt"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -63,7 +62,7 @@ func parseP256(raw []byte) (*ecdsa.PublicKey, error) {
 	}
 	key, ok := public.(*ecdsa.PublicKey)
 	if !ok || key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("this key is a %T, but an ECDSA key on P-256 is needed", public)
+		return nil, errors.New("this key is not an ECDSA key on P-256: copy the sender's P-256 public key")
 	}
 	return key, nil
 }
@@ -85,7 +84,7 @@ func parseRSA(label string, raw []byte, enc core.Encoding, hash crypto.Hash) (co
 	}
 	key, ok := public.(*rsa.PublicKey)
 	if !ok {
-		return nil, fmt.Errorf("this key is a %T, but an RSA key is needed", public)
+		return nil, errors.New("this key is not an RSA key: copy the sender's RSA public key")
 	}
 	return newRSAKey(label, enc, key, hash, false)
 }

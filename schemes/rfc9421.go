@@ -294,7 +294,11 @@ func (s *httpSignatures) readParameters(params []sfParam, st *httpSignature) err
 			continue // signed, but without meaning here
 		}
 		if p.kind != kind {
-			return malformed("the signature parameter " + p.key + " has the wrong type")
+			needed := "a string"
+			if kind == sfInteger {
+				needed = "an integer"
+			}
+			return malformed("the signature parameter " + strconv.Quote(p.key) + " must be " + needed)
 		}
 		*field = p.text
 	}
@@ -692,5 +696,5 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 			return newRSAKey(rfc9421Name, core.Base64, key, crypto.SHA256, false)
 		}
 	}
-	return nil, fmt.Errorf("this key is a %T, which does not fit %s: ask the sender for the algorithm of its key", public, alg)
+	return nil, fmt.Errorf("this key is not for %s: ask the sender for the algorithm of its key", alg)
 }

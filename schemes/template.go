@@ -455,7 +455,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 	signedStamp := s.has(partTimestamp) || t.Timestamp.inBody() && s.has(partBody)
 	switch {
 	case t.Stamping == core.NotIdentified:
-		mistakes = append(mistakes, errors.New("Stamping must not be NotIdentified: signed bytes always identify themselves"))
+		mistakes = append(mistakes, errors.New("Stamping must not be NotIdentified: a Template identifies each message by its signed content"))
 	case stamped && t.Timestamp.none():
 		mistakes = append(mistakes, errors.New("Stamping says that there is a timestamp: set Timestamp, as in schemes.Header(\"X-Timestamp\")"))
 	case stamped && !signedStamp:

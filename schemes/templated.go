@@ -187,7 +187,14 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if len(a.Signatures) == 0 {
-		return missing(s.t.Signature.name() + " with a " + strconv.Quote(s.t.Label) + " signature")
+		name := s.t.Signature.name()
+		if s.t.Label == "" {
+			return missing(name)
+		}
+		return &core.Error{
+			Reason: core.ErrMissingHeader,
+			Detail: name + " is missing or has no " + strconv.Quote(s.t.Label) + " signature: is this the right sender, or does a proxy drop the header?",
+		}
 	}
 	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/base64"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -76,7 +76,7 @@ func (*trueLayer) ParseKey(text string) (core.VerifyKey, error) {
 	}
 	key, ok := public.(*ecdsa.PublicKey)
 	if !ok || key.Curve != elliptic.P521() {
-		return nil, fmt.Errorf("this key is a %T, but an ECDSA key on P-521 is needed", public)
+		return nil, errors.New("this key is not an ECDSA key on P-521: copy the sender's P-521 public key")
 	}
 	return ecdsaRaw(trueLayerAlg, core.Base64URL, key), nil
 }
@@ -166,7 +166,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, append(text, r.Body...)))
 	id, ok := find(r.Body, []string{"event_id"})
 	if !ok || !visible(string(id)) {
-		a.Unidentified = malformed("the body has no event_id of 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("event_id in the body is missing, or is not 1 to 256 printable ASCII characters")
 		return nil
 	}
 	a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)

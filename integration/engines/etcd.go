@@ -28,7 +28,7 @@ func etcdEngine(client *clientv3.Client) casstore.Engine[int64] {
 				return client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(key), "=", revision)).Then(put).Commit()
 			}
 			done, err := write()
-			if errors.Is(err, rpctypes.ErrLeaseNotFound) { // the lease may exist by now: the second write shows it
+			if errors.Is(err, rpctypes.ErrLeaseNotFound) { // ignore the error: another process may have created the lease, and the second write fails if not
 				_, _ = pb.NewLeaseClient(client.ActiveConnection()).LeaseGrant(ctx, &pb.LeaseGrantRequest{ID: end, TTL: end - time.Now().Unix()})
 				done, err = write()
 			}

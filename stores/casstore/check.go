@@ -50,8 +50,8 @@ func (s *Store) check(ctx context.Context) error {
 		return fmt.Errorf("casstore: Check: reading what was written: %w", err)
 	}
 	if !bytes.Equal(held, first.value[:]) { //nolint:forbidigo // no secret
-		return fmt.Errorf("casstore: Check: Get did not return what Put had written (%d bytes of %d): "+
-			"write bytes unchanged, and read from the primary", len(held), len(first.value))
+		return fmt.Errorf("casstore: Check: Put wrote %d bytes, and Get returned %d bytes that differ: "+
+			"write bytes unchanged, and read from the primary", len(first.value), len(held))
 	}
 	if err := s.mustPut(ctx, name, second, revision, true,
 		"Put with the newest revision did not write: are revisions enabled (memcached: without -C)?"); err != nil {

@@ -18,7 +18,7 @@ import (
 // pooler for which the driver is not configured.
 //
 // Check claims, claims again, settles and deletes in a transaction that it
-// rolls back. On PostgreSQL it also writes and removes one record outside the
+// rolls back. On PostgreSQL it also commits and removes records outside that
 // transaction. It leaves no records. Call it at start-up, after
 // [Store.Migrate].
 func (s *Store) Check(ctx context.Context) error {
