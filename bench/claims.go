@@ -169,5 +169,5 @@ func (r *results) Holding() string {
 			held++
 		}
 	}
-	return fmt.Sprintf("%d of %d figures kept to their targets in this run.", held, len(all))
+	return fmt.Sprintf("%d of %d figures kept to their targets.", held, len(all))
 }
