@@ -64,12 +64,16 @@ func (v Value) Handled() bool { return (v[8] == recordVersion || v[8] == 1) && S
 //	0–7   end of the replay window, big-endian: public, stores may read it
 //	8     version
 //	9     state (2 bits), reruns (6 bits)
-//	10–11 side record, its kind (1 bit each); status of a done message, or repeats of another one (14 bits)
+//	10–11 side record, its kind (1 bit each)
+//	      status of a done message, or repeats of another one (14 bits)
 //	12–15 generation, or the count
 //	16–31 of a claim: mark (the timestamp of the newest attempt) and lease end, 8 bytes each
-//	      of a message that is not claimed: mark (6 bytes), fingerprint of the endpoint (6) and of the content (4)
-//	      of a side record: half of a message's key: of the message to which the attempt belongs, or which was counted last
-//	32–39 token: random for each admission, so ownership and idempotence depend on nothing else; zero for a spent attempt
+//	      of a message that is not claimed: mark (6 bytes), fingerprint of the
+//	      endpoint (6) and of the content (4)
+//	      of a side record: half of a message's key, of the message to which
+//	      the attempt belongs, or which was counted last
+//	32–39 token: random for each admission, so ownership and idempotence
+//	      depend on nothing else; zero for a spent attempt
 type record struct {
 	windowEnd  int64
 	state      State
