@@ -21,10 +21,12 @@ type Encoding uint8
 // or stray trailing bits. Otherwise one signature could be written in several
 // ways.
 const (
-	Hex       Encoding = iota + 1 // in lower case
-	Base64                        // the standard alphabet, padded
-	HexUpper                      // in upper case
-	Base64URL                     // the URL-safe alphabet, without padding
+	Hex             Encoding = iota + 1 // in lower case
+	Base64                              // the standard alphabet, padded
+	HexUpper                            // in upper case
+	Base64URL                           // the URL-safe alphabet, without padding
+	Base64Unpadded                      // the standard alphabet, without padding
+	Base64URLPadded                     // the URL-safe alphabet, padded
 )
 
 // AppendEncode appends the encoded form of src to dst. Any value that is not
@@ -48,10 +50,16 @@ func (e Encoding) AppendEncode(dst, src []byte) []byte {
 }
 
 func (e Encoding) base64() *base64.Encoding {
-	if e == Base64URL {
+	switch e {
+	case Base64URL:
 		return base64.RawURLEncoding
+	case Base64Unpadded:
+		return base64.RawStdEncoding
+	case Base64URLPadded:
+		return base64.URLEncoding
+	default:
+		return base64.StdEncoding
 	}
-	return base64.StdEncoding
 }
 
 // decode accepts exactly the canonical text of size bytes.

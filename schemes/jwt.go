@@ -60,7 +60,7 @@ type JWT struct {
 	Secret SecretText
 	// BodyHash is the claim with the hash of the body, for a token that does
 	// not contain the body. Encoding is the encoding of the hash. Default:
-	// [core.Hex]. With [core.Base64URL], padding is ignored.
+	// [core.Hex]. In base64url, padding is ignored.
 	BodyHash string
 	Encoding core.Encoding
 	// URLHash is the claim with the hash of the endpoint's public URL, if the
@@ -139,7 +139,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	case t.BodyHash == "" && !t.Detached:
 		fail("BodyHash is missing: name its claim, because a token that does not sign the body is valid for any body")
 	}
-	if s.t.Encoding > core.Base64URL || t.Secret > Base64Text {
+	if s.t.Encoding > core.Base64URLPadded || t.Secret > Base64Text {
 		fail("Encoding or Secret is not one of the constants")
 	}
 	switch {
@@ -390,10 +390,11 @@ func (s *bodyJWT) checkURL(r *core.Request, claims object) error {
 // holds reports whether a claim is the hash of data.
 func (s *bodyJWT) holds(claims object, name string, data []byte) bool {
 	text, ok := claims.text(name)
-	if s.t.Encoding == core.Base64URL {
-		text = strings.TrimRight(text, "=")
+	hash := s.hash(data)
+	if s.t.Encoding == core.Base64URL || s.t.Encoding == core.Base64URLPadded {
+		text, hash = strings.TrimRight(text, "="), strings.TrimRight(hash, "=")
 	}
-	return ok && text == s.hash(data)
+	return ok && text == hash
 }
 
 func (s *bodyJWT) hash(data []byte) string {

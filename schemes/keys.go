@@ -203,6 +203,10 @@ func canonical(enc core.Encoding, text string) ([]byte, bool) {
 		raw, err = hex.DecodeString(text)
 	case core.Base64URL:
 		raw, err = base64.RawURLEncoding.DecodeString(text)
+	case core.Base64Unpadded:
+		raw, err = base64.RawStdEncoding.DecodeString(text)
+	case core.Base64URLPadded:
+		raw, err = base64.URLEncoding.DecodeString(text)
 	default:
 		raw, err = base64.StdEncoding.DecodeString(text)
 	}

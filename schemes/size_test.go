@@ -2,6 +2,7 @@ package schemes_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"iter"
 	"os"
 	"os/exec"
@@ -17,20 +18,28 @@ import (
 // what is linked.
 func built(t *testing.T, scheme string) (size int64, symbols string) {
 	t.Helper()
-	dir, err := os.MkdirTemp(".", "testdata-size-") //nolint:usetesting // inside the module, whose packages it imports
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	source := "package main\n\nimport (\n\t\"context\"\n\t\"net/http\"\n\t\"os\"\n\n\t\"github.com/hookonce/hookonce/core\"\n\t\"github.com/hookonce/hookonce/schemes\"\n" +
 		"\t\"github.com/hookonce/hookonce/stores/memstore\"\n)\n\nvar _ = schemes.Stripe\n\nfunc main() {\n" +
 		"\tv, err := core.New(core.Secrets(os.Args[1]), memstore.New(), &core.Config{Scheme: " + scheme + "})\n\tif err != nil {\n\t\tpanic(err)\n\t}\n" +
 		"\tm, err := v.Verify(context.Background(), &core.Request{Method: \"POST\", URL: \"/\", Header: http.Header{}})\n\tprintln(m.ID, err)\n}\n"
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o600); err != nil {
+	// An overlay places the program inside the module. So nothing is written to the source tree,
+	// which other packages' tests read at the same time.
+	main, overlay, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "program")
+	inside, err := filepath.Abs(filepath.Join("testdata", "size", "main.go"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(t.TempDir(), "program")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+dir).CombinedOutput(); err != nil {
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {inside: main}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{main: []byte(source), overlay: replace} {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", program, "./testdata/size").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	info, err := os.Stat(program)

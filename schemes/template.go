@@ -290,7 +290,7 @@ func (t Template) build() (*templated, error) {
 	if s.t.MaxSignatures == 0 {
 		s.t.MaxSignatures = maxSignatures
 	}
-	if s.t.Encoding > core.Base64URL || t.Secret > Base64Text || t.Unit > UnixTime {
+	if s.t.Encoding > core.Base64URLPadded || t.Secret > Base64Text || t.Unit > UnixTime {
 		fail("Encoding, Secret or Unit is not one of the constants")
 	}
 	if t.List != "" && t.List != "," && t.List != ";" && t.List != " " {

@@ -80,6 +80,11 @@ func fieldSubjects(t *testing.T) map[string]fieldSubject {
 			return request(string(content), "X-Time", format(at), "X-Signature", hexMAC(secret, format(at)+"."+string(content)))
 		}
 	}
+	encoded := func(enc *base64.Encoding) sender {
+		return func(secret, _ string, _ time.Time, content []byte) *core.Request {
+			return request(string(content), "X-Signature", enc.EncodeToString(mac(sha256.New, secret, string(content))))
+		}
+	}
 	return map[string]fieldSubject{
 		"RSA with SHA-256": {
 			with(body, func(t *schemes.Template) {
@@ -116,11 +121,17 @@ func fieldSubjects(t *testing.T) map[string]fieldSubject {
 				return request(string(content), "X-Signature", strings.ToUpper(hex.EncodeToString(mac(sha512.New, secret, string(content)))))
 			},
 		},
-		"base64 of URLs": {
+		"base64url without padding": {
 			with(body, func(t *schemes.Template) { t.Encoding = core.Base64URL }),
-			secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
-				return request(string(content), "X-Signature", base64.RawURLEncoding.EncodeToString(mac(sha256.New, secret, string(content))))
-			},
+			secret, stranger, encoded(base64.RawURLEncoding),
+		},
+		"base64url with padding": {
+			with(body, func(t *schemes.Template) { t.Encoding = core.Base64URLPadded }),
+			secret, stranger, encoded(base64.URLEncoding),
+		},
+		"base64 without padding": {
+			with(body, func(t *schemes.Template) { t.Encoding = core.Base64Unpadded }),
+			secret, stranger, encoded(base64.RawStdEncoding),
 		},
 		"an ISO time without a zone": {
 			with(stamped, func(t *schemes.Template) { t.Unit, t.Content = schemes.ISO8601, "{timestamp}:{body}" }),
@@ -206,6 +217,34 @@ func TestTheFieldsOfATemplateAreSignedAsTheyAreVerified(t *testing.T) {
 		}
 		if _, err := verifier(t, scheme, now, s.secret).Verify(t.Context(), r); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestASignatureInAnotherEncodingIsRefused(t *testing.T) {
+	t.Parallel()
+	spell := map[core.Encoding]func([]byte) string{
+		core.Hex:             hex.EncodeToString,
+		core.HexUpper:        func(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) },
+		core.Base64:          base64.StdEncoding.EncodeToString,
+		core.Base64URL:       base64.RawURLEncoding.EncodeToString,
+		core.Base64Unpadded:  base64.RawStdEncoding.EncodeToString,
+		core.Base64URLPadded: base64.URLEncoding.EncodeToString,
+	}
+	sum := mac(sha256.New, secret, "body 2") // its base64 has a plus or a slash
+	if !strings.ContainsAny(spell[core.Base64](sum), "+/") {
+		t.Fatal("the alphabets agree: choose another body")
+	}
+	for want := range spell {
+		s, err := schemes.Template{Name: "acme", Signature: schemes.Header("X-Signature"), Encoding: want, Content: "{body}"}.Scheme()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := verifier(t, s, remoteNow, secret)
+		for got, encode := range spell {
+			if _, err := v.Verify(t.Context(), request("body 2", "X-Signature", encode(sum))); (err == nil) != (got == want) {
+				t.Errorf("encoding %d, signature in encoding %d: %v", want, got, err)
+			}
 		}
 	}
 }
