@@ -100,7 +100,8 @@ func openMemcached(_ testing.TB, addr string) *memcache.Client {
 	return client
 }
 
-// openDynamoDB creates the table if it does not exist.
+// openDynamoDB creates the table if it does not exist, and waits for it: CreateTable returns before
+// the table can be read.
 func openDynamoDB(t testing.TB, addr string) *dynamodb.Client {
 	t.Helper()
 	db := dynamodb.New(dynamodb.Options{
@@ -113,6 +114,10 @@ func openDynamoDB(t testing.TB, addr string) *dynamodb.Client {
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("k"), KeyType: types.KeyTypeHash}},
 	})
 	if err != nil && !errors.As(err, new(*types.ResourceInUseException)) {
+		t.Fatal(err)
+	}
+	active := dynamodb.NewTableExistsWaiter(db, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay, o.MaxDelay = 10*time.Millisecond, time.Second })
+	if err := active.Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("seen")}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	return db
