@@ -395,22 +395,11 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			}
 			return 0, storeError("claiming", err)
 		}
-		if got == want {
-			if v == run && c.cold(stamp, now) && c.broken&faultNoSecondLook == 0 { // the swap detected that the store lost records
-				c.giveBack(ctx, cl, &old, Claimed)
-				return 0, c.coldStart()
-			}
-			if v == run && next.status == uncounted {
-				if old.state == Done {
-					id.past.done = old.status
-				}
-				return c.countMessage(ctx, sctx, id, cl, live, &old)
-			}
+		switch {
+		case got == want && v == run:
+			return c.claimed(ctx, sctx, id, cl, live, &old, stamp, now)
+		case got == want:
 			id.past.repeats = next.status
-			if v == run && c.renews() && c.timeout > time.Duration(c.lease)*time.Millisecond/2 && c.clock.now().milli() >= next.leaseEnd-stopBefore.Milliseconds() {
-				c.undo(ctx, cl.key, live, old, *next, stamp)
-				return 0, refuse(ErrStoreUnavailable, "claiming: the seen-id store responded only when the claim was about to expire. Shorten Config.StoreTimeout", nil)
-			}
 			return v, nil
 		}
 		live, now = got, c.clock.now()
@@ -420,6 +409,38 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 	}
 	// So many other attempts won meanwhile that one of them is in flight now.
 	return inFlight, nil
+}
+
+// claimed completes a claim whose swap succeeded. It gives the claim back if the
+// handler must not run, or not in time. before is the encoding of old, the
+// record that the claim replaced.
+func (c *claims) claimed(ctx context.Context, sctx *lazyContext, id *identity, cl *claim, before Value, old *record, stamp int64, now moment) (verdict, error) {
+	id.past.repeats = cl.rec.status
+	switch {
+	case c.cold(stamp, now) && c.broken&faultNoSecondLook == 0: // the swap detected that the store lost records
+		c.giveBack(ctx, cl, old, Claimed)
+		return 0, c.coldStart()
+	case cl.rec.status == uncounted:
+		if old.state == Done {
+			id.past.done = old.status
+		}
+		if v, err := c.countMessage(ctx, sctx, id, cl, before, old); v != run || err != nil {
+			return v, err
+		}
+	}
+	if c.tooLate(&cl.rec) {
+		c.undo(ctx, cl.key, before, *old, cl.rec, stamp)
+		return 0, refuse(ErrStoreUnavailable, "claiming: the seen-id store responded only when the claim was about to expire. Shorten Config.StoreTimeout", nil)
+	}
+	return run, nil
+}
+
+// tooLate reports whether the claim is about to expire before the handler runs.
+// Unless StoreTimeout is long, the swap cannot have taken that time, so the
+// clock is not read.
+func (c *claims) tooLate(claimed *record) bool {
+	long := c.renews() && c.timeout > time.Duration(c.lease)*time.Millisecond/2
+	return long && c.clock.now().milli() >= claimed.leaseEnd-stopBefore.Milliseconds()
 }
 
 // spendAttempt assigns the attempt to its message. ok is false if another

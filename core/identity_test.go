@@ -275,6 +275,32 @@ func TestASenderThatIsKnownToRenderAnewIsNotHeldToItsContent(t *testing.T) {
 	})
 }
 
+// TestACountedClaimThatTookLongIsGivenBack makes the store slow in one of the two swaps of a counted
+// message, the claim and the count.
+func TestACountedClaimThatTookLongIsGivenBack(t *testing.T) {
+	t.Parallel()
+	for i, slow := range []string{"the claim", "the count"} {
+		t.Run(slow, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, "4: ", Config{StoreTimeout: 30 * time.Second, BodyTimeout: time.Second}, func(r *receiver) {
+				swaps := 0
+				r.store.after = func(context.Context, Value, bool) error {
+					if swaps++; swaps == i+1 {
+						time.Sleep(20 * time.Second)
+					}
+					return nil
+				}
+				q := r.request(message{id: "d_1", body: `{}`})
+				r.want("the attempt", q, 503, ErrStoreUnavailable)
+				r.want("the next attempt", q, 200, Handled)
+				if r.last().Repeats != 0 {
+					t.Errorf("the message was counted %d times before it was handled", r.last().Repeats)
+				}
+			})
+		})
+	}
+}
+
 // lateID is a scheme that finds its unsigned id in the body.
 type lateID struct{ kindScheme }
 
