@@ -47,28 +47,6 @@ const (
 	unsure    // done, but an equal message may be another event
 )
 
-// fault breaks one rule of the protocol. Only the simulation in the tests sets
-// faults. For each fault it must find a message that is handled twice.
-type fault uint16
-
-const (
-	faultLifeFromArrival fault = 1 << iota // a record lives for the tolerance from arrival
-	faultNoMargin                          // no allowance for skew and whole seconds
-	faultNoTouch                           // a redelivery leaves the record alone
-	faultReleaseDeletes                    // a release forgets the message
-	faultLeaseIsLife                       // a claim's record ends with its lease
-	faultNoColdStart                       // a store that lost its records is trusted
-	faultNoSecondLook                      // a loss of records that a claim itself detects does not count for that claim
-	faultContentAlone                      // unsigned ids do not count
-	faultIDAlone                           // unsigned ids count without the signed content
-	faultNoCount                           // equal contents are not counted
-	faultNoSpending                        // an attempt may be presented under any unsigned id
-	faultTimeIdentifies                    // a retry is another message, because its timestamp differs
-	faultNoPrint                           // a done message is acknowledged whatever its content and address
-	faultSure                              // equal bytes are one event, whatever the scheme says
-	faultNoRenewal                         // renewals of leases are ignored
-)
-
 // protocol makes decisions about records. It does no I/O and reads no clock.
 // All times are Unix milliseconds.
 type protocol struct {
@@ -79,7 +57,6 @@ type protocol struct {
 	reruns                       uint8
 	repeats                      uint32
 	eachAttempt                  bool // each attempt has its own timestamp
-	broken                       fault
 }
 
 // margin is how much longer a record must live than the tolerance requires. It
@@ -88,9 +65,6 @@ type protocol struct {
 // timestamps are whole seconds. It also adds the time between the tolerance
 // check and the claim.
 func (p *protocol) margin() int64 {
-	if p.broken&faultNoMargin != 0 {
-		return 0
-	}
 	return 2*p.skew + 1000 + p.visit
 }
 
@@ -101,9 +75,6 @@ func (p *protocol) margin() int64 {
 func (p *protocol) window(stamp, now int64) int64 {
 	if stamp == 0 {
 		return now + p.remember
-	}
-	if p.broken&faultLifeFromArrival != 0 {
-		return now + p.past
 	}
 	return stamp + p.past + p.margin()
 }
@@ -167,11 +138,10 @@ func (p *protocol) decide(old, next *record, id *identity, stamp, now int64, tok
 // handled returns the verdict on an attempt of a handled message. The verdict
 // is run only if the sender needs the response and the content is counted.
 func (p *protocol) handled(old *record, id *identity, stamp int64) verdict {
-	broken := p.broken&faultNoPrint != 0
 	switch {
-	case differ(old.print.content, id.print.content) && !broken:
+	case differ(old.print.content, id.print.content):
 		return reused
-	case differ(old.print.endpoint, id.print.endpoint) && !broken:
+	case differ(old.print.endpoint, id.print.endpoint):
 		return elsewhere
 	case p.eachAttempt && stamp == old.mark:
 		return replaySame
@@ -220,7 +190,7 @@ func (p *protocol) count(old *record, message *Key, again bool, now int64, token
 	default:
 		n = 1 // a message from an older version of the scheme, identified by its content alone
 	}
-	if n > p.repeats && p.broken&faultNoCount == 0 {
+	if n > p.repeats {
 		return *old, false
 	}
 	next = record{state: Counted, generation: n + 1, windowEnd: now + p.remember, mark: name[0], leaseEnd: name[1], token: token}
@@ -239,7 +209,7 @@ func (p *protocol) commit(claimed record, status int, now int64) record {
 	switch {
 	case claimed.mark == 0:
 		claimed.windowEnd = max(claimed.windowEnd, p.window(0, now))
-	case p.eachAttempt && p.broken&(faultNoMargin|faultLifeFromArrival) == 0:
+	case p.eachAttempt:
 		claimed.windowEnd = max(claimed.windowEnd, now+p.past+p.future+2*p.margin())
 	}
 	return claimed
@@ -269,21 +239,10 @@ func (p *protocol) life(r *record, now int64) time.Duration {
 	ms := max(r.windowEnd-now, 1)
 	switch r.state {
 	case Claimed:
-		if p.broken&faultLeaseIsLife != 0 {
-			ms = p.lease
-			break
-		}
 		ms = max(ms, p.lastEnd(r)+2*p.skew-now)
-	case Released:
-		if p.broken&faultReleaseDeletes != 0 {
-			ms = 1
-		}
 	case Done:
 		ms = max(ms, p.remember)
-		if p.broken&faultLifeFromArrival != 0 {
-			ms = p.past
-		}
-	case Spent, Counted: // their windowEnd is their expiry
+	case Released, Spent, Counted: // they expire with their window
 	}
 	return time.Duration(ms) * time.Millisecond
 }
@@ -322,7 +281,7 @@ const contended = 16
 // compared with the configured clock. cold compares whole seconds: timestamps
 // have no finer resolution, and a new program should accept messages at once.
 func (c *claims) cold(stamp int64, now moment) bool {
-	if c.since == nil || stamp == 0 || c.broken&faultNoColdStart != 0 {
+	if c.since == nil || stamp == 0 {
 		return false
 	}
 	return stamp < c.knownSince(now).Truncate(time.Second).UnixMilli()
@@ -366,7 +325,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 	sctx.init(ctx, now.real.Add(c.timeout-c.timeout/4))
 	defer sctx.finish()
 	cl.key = id.message
-	if id.spends(&c.protocol) && c.broken&faultNoSpending == 0 {
+	if id.spends(&c.protocol) {
 		if ok, err := c.spendAttempt(sctx, id, stamp, now.milli()); !ok || err != nil {
 			return repeated, err
 		}
@@ -379,7 +338,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 	for range contended {
 		next := &cl.rec
 		v := c.decide(&old, next, id, stamp, now.milli(), token)
-		if v != run && v != redelivery || v == redelivery && c.broken&faultNoTouch != 0 {
+		if v != run && v != redelivery {
 			return v, nil
 		}
 		if old.state == Claimed {
@@ -411,13 +370,13 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 	return inFlight, nil
 }
 
-// claimed completes a claim whose swap succeeded. It gives the claim back if the
-// handler must not run, or not in time. before is the encoding of old, the
-// record that the claim replaced.
+// claimed completes a claim whose swap succeeded. It gives the claim back if
+// the handler must not run, or if it is too late to run it. before is the
+// encoding of old, the record that the claim replaced.
 func (c *claims) claimed(ctx context.Context, sctx *lazyContext, id *identity, cl *claim, before Value, old *record, stamp int64, now moment) (verdict, error) {
 	id.past.repeats = cl.rec.status
 	switch {
-	case c.cold(stamp, now) && c.broken&faultNoSecondLook == 0: // the swap detected that the store lost records
+	case c.cold(stamp, now): // the swap detected that the store lost records
 		c.giveBack(ctx, cl, old, Claimed)
 		return 0, c.coldStart()
 	case cl.rec.status == uncounted:

@@ -86,18 +86,17 @@ func (v *Verifier) identify(r *Request, a *Attempt, m *Message, id *identity) {
 func (v *Verifier) identifyByContent(a *Attempt, m *Message, id *identity) {
 	content := v.replayKey(m, &a.Content)
 	id.message = content
-	eachAttempt, broken := v.claims.eachAttempt, v.claims.broken
-	id.unsure = !eachAttempt && a.Indistinct && broken&faultSure == 0
-	if len(a.Unsigned) == 0 || eachAttempt && (!a.Content.timed() || a.Unsigned[0] == "") || broken&faultContentAlone != 0 {
+	eachAttempt := v.claims.eachAttempt
+	id.unsure = !eachAttempt && a.Indistinct
+	if len(a.Unsigned) == 0 || eachAttempt && (!a.Content.timed() || a.Unsigned[0] == "") {
 		return
 	}
 	h := sha256.New()
 	_, _ = h.Write(appendUnsigned(appendField(v.appendScope(nil, m), "message"), a.Unsigned)) // a hash never fails
-	switch {
-	case broken&faultIDAlone != 0:
-	case eachAttempt && broken&faultTimeIdentifies == 0:
+	if eachAttempt {
+		// A retry has another timestamp, so the timestamp is left out.
 		a.Content.eachUntimed(func(piece []byte) { _, _ = h.Write(piece) })
-	default:
+	} else {
 		_, _ = h.Write(content[:])
 	}
 	h.Sum(id.message[:0])

@@ -275,8 +275,8 @@ func TestASenderThatIsKnownToRenderAnewIsNotHeldToItsContent(t *testing.T) {
 	})
 }
 
-// TestACountedClaimThatTookLongIsGivenBack makes the store slow in one of the two swaps of a counted
-// message, the claim and the count.
+// TestACountedClaimThatTookLongIsGivenBack makes the store slow in one of a counted message's two
+// swaps: the claim or the count.
 func TestACountedClaimThatTookLongIsGivenBack(t *testing.T) {
 	t.Parallel()
 	for i, slow := range []string{"the claim", "the count"} {

@@ -116,9 +116,6 @@ func (c *claims) assert(ctx context.Context, cl *claim, now moment) renewal {
 // an earlier claim never outlasts the lease of this claim, so alive need not
 // distinguish the two renewals.
 func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64) (bool, error) {
-	if c.broken&faultNoRenewal != 0 {
-		return false, nil
-	}
 	if c.running.holds(c, key, claimed, now) {
 		return true, nil
 	}
