@@ -109,18 +109,23 @@ func linger(w http.ResponseWriter) {
 
 // Refuse responds to an attempt whose handlers must not run. For a refusal it
 // calls deny, the adapter's option, if deny is not nil. Otherwise it writes
-// core's response, as for an acknowledgement or a challenge. deny reports
-// whether it wrote a response. If not, an upstream middleware writes one, for
-// example for an error.
+// core's response, as for an acknowledgement or a challenge. deny and Refuse
+// report whether a response was written. If it was not, upstream middleware
+// must write one, for example for an error that deny returned. If there is
+// nothing to render upstream, call Refuse again with a nil deny: a refused
+// attempt without a response would get 200 from net/http, and its sender would
+// not retry.
 //
-// An unread body does not delay the response, and its connection is closed.
-func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (written bool)) {
+// An unread body does not delay the response. With HTTP/1, the connection is
+// then closed.
+func (x *Exchange) Refuse(w http.ResponseWriter, deny func(err *core.Error) (written bool)) (written bool) {
 	if err := x.Refusal(); err == nil || deny == nil {
 		x.writeAnswer(w)
 	} else if !deny(err) {
-		return
+		return false
 	}
 	x.leave(w)
+	return true
 }
 
 // writeAnswer writes core's response. In HTTP/2 it omits "Connection: close",

@@ -14,11 +14,13 @@ import (
 type Option func(*middleware)
 
 // Deny sets the function that responds to refused attempts. answer is not
-// called for acknowledged redeliveries and challenges. The HTTPErrorHandler
-// handles its error, like the error of any handler. To find the reason of err,
-// use errors.Is with core's reasons. Keep the status of err.Answer(): it
-// decides whether the sender retries. Never send err.Error() to the sender:
-// that text is for the log, or for the error that an HTTPError wraps.
+// called for acknowledged redeliveries, challenges or handshakes. The
+// HTTPErrorHandler handles its error, like the error of any handler. If answer
+// returns nil and has written nothing, the middleware writes the default
+// response. To find the reason of err, use errors.Is with core's reasons. Keep
+// the status of err.Answer(): it decides whether the sender retries. Never send
+// err.Error() to the sender: that text is for the log, or for the error that an
+// HTTPError wraps.
 func Deny(answer func(c *echo.Context, err *core.Error) error) Option {
 	return func(m *middleware) { m.deny = answer }
 }
@@ -67,15 +69,14 @@ func (m *middleware) handle(c *echo.Context, next echo.HandlerFunc) error {
 	if err := x.Refusal(); err != nil && err.Reason == core.ErrMalformed && errors.As(err, &outer) {
 		return err.Err
 	}
-	if m.deny == nil {
-		x.Refuse(c.Response(), nil)
-		return nil // not an error: the HTTPErrorHandler would write its own response
-	}
 	var err error
-	x.Refuse(c.Response(), func(refused *core.Error) bool {
+	written := m.deny != nil && x.Refuse(c.Response(), func(refused *core.Error) bool {
 		err = m.deny(c, refused)
-		return res.Committed // otherwise the HTTPErrorHandler responds
+		return res.Committed
 	})
+	if !written && err == nil { // the HTTPErrorHandler renders an error
+		x.Refuse(c.Response(), nil)
+	}
 	return err
 }
 

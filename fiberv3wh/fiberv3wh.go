@@ -14,11 +14,12 @@ import (
 type Option func(*middleware)
 
 // Deny sets the function that responds to refused attempts. answer is not
-// called for acknowledged redeliveries and challenges. fiber's ErrorHandler
-// handles its error, like the error of any handler. To find the reason of err,
-// use errors.Is with core's reasons. Keep the status of err.Answer(): it
-// decides whether the sender retries. Never send err.Error() to the sender:
-// that text is for the log.
+// called for acknowledged redeliveries, challenges or handshakes. fiber's
+// ErrorHandler handles its error, like the error of any handler. If answer
+// returns nil and has written nothing, the middleware writes the default
+// response. To find the reason of err, use errors.Is with core's reasons. Keep
+// the status of err.Answer(): it decides whether the sender retries. Never send
+// err.Error() to the sender: that text is for the log.
 func Deny(answer func(c fiber.Ctx, err *core.Error) error) Option {
 	return func(m *middleware) { m.deny = answer }
 }
@@ -80,8 +81,10 @@ func (m *middleware) handle(c fiber.Ctx) error {
 	if d.Answer() == nil {
 		return next(c, d)
 	}
-	if err := d.Refusal(); m.deny != nil && err != nil {
-		return m.deny(c, err)
+	if refused := d.Refusal(); m.deny != nil && refused != nil {
+		if err := m.deny(c, refused); err != nil || fasthttpwh.Written(c.RequestCtx()) { // the ErrorHandler renders the error
+			return err
+		}
 	}
 	fasthttpwh.Write(c.Response(), d.Answer())
 	return nil // not an error: the ErrorHandler would overwrite the response

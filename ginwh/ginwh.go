@@ -15,10 +15,12 @@ import (
 type Option func(*middleware)
 
 // Deny sets the function that responds to refused attempts. The chain is
-// already aborted. answer is not called for acknowledged redeliveries and
-// challenges. To find the reason of err, use errors.Is with core's reasons.
-// Keep the status of err.Answer(): it decides whether the sender retries. Never
-// send err.Error() to the sender: that text is for the log, or for c.Error.
+// already aborted. answer is not called for acknowledged redeliveries,
+// challenges or handshakes. To find the reason of err, use errors.Is with
+// core's reasons. Keep the status of err.Answer(): it decides whether the
+// sender retries. If answer writes nothing, sets no status and adds no error to
+// c, the middleware writes the default response. Never send err.Error() to the
+// sender: that text is for the log, or for c.Error.
 func Deny(answer func(c *gin.Context, err *core.Error)) Option {
 	return func(m *middleware) { m.deny = answer }
 }
@@ -71,14 +73,18 @@ func (m *middleware) handle(c *gin.Context) {
 		return
 	}
 	c.Abort() // first, so that Deny cannot run the handler
-	if m.deny == nil {
-		x.Refuse(c.Writer, nil)
-		return
+	if m.deny != nil {
+		status, errors := c.Writer.Status(), len(c.Errors)
+		written := x.Refuse(c.Writer, func(err *core.Error) bool {
+			m.deny(c, err)
+			return c.Writer.Written()
+		})
+		// gin sends a status that was only set, and upstream middleware may render new errors.
+		if written || c.Writer.Status() != status || len(c.Errors) > errors {
+			return
+		}
 	}
-	x.Refuse(c.Writer, func(err *core.Error) bool {
-		m.deny(c, err)
-		return c.Writer.Written() // otherwise an upstream middleware may still render c.Errors
-	})
+	x.Refuse(c.Writer, nil)
 }
 
 // unread returns the request with its body. An earlier ShouldBindBodyWith read

@@ -16,9 +16,10 @@ type options struct {
 
 // Deny sets a function that responds to refused attempts instead of the default
 // problem details. err.Answer returns the default response. Keep its status and
-// its Retry-After: they decide whether the sender retries. answer is not called
-// for acknowledged redeliveries and challenges. If the body is unread, the
-// middleware closes the connection.
+// its Retry-After: they decide whether the sender retries. If answer writes
+// nothing, the middleware writes the default response. answer is not called for
+// acknowledged redeliveries, challenges or handshakes. If the body is unread,
+// the middleware closes the connection.
 func Deny(answer func(w http.ResponseWriter, r *http.Request, err *core.Error)) Option {
 	return func(o *options) { o.deny = answer }
 }
@@ -44,17 +45,17 @@ func New(v *core.Verifier, opts ...Option) func(next http.Handler) http.Handler 
 				r = refusing(r, err)
 			}
 			x := adapter.Begin(v, w, r)
-			switch {
-			case x.Answer() == nil:
+			if x.Answer() == nil {
 				serve(x, w, next)
-			case o.deny == nil:
+				return
+			}
+			written := o.deny != nil && x.Refuse(w, func(err *core.Error) bool {
+				rec := x.Record(w)
+				o.deny(rec, r, err)
+				return rec.Status() != 0
+			})
+			if !written {
 				x.Refuse(w, nil)
-			default:
-				x.Refuse(w, func(err *core.Error) bool {
-					rec := x.Record(w)
-					o.deny(rec, r, err)
-					return rec.Status() != 0
-				})
 			}
 		})
 	}

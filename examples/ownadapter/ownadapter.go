@@ -49,18 +49,17 @@ func Message(c *tiny.Ctx) core.Message {
 type denier func(*tiny.Ctx, *core.Error) error
 
 func (deny denier) refuse(c *tiny.Ctx, x *adapter.Exchange) (err error) {
-	if deny == nil {
-		x.Refuse(c.Writer, nil)
-		return nil
-	}
 	w := c.Writer
 	defer func() { c.Writer = w }()
-	x.Refuse(w, func(refused *core.Error) (written bool) {
+	written := deny != nil && x.Refuse(w, func(refused *core.Error) (written bool) {
 		rec := x.Record(w)
 		c.Writer = rec
 		err = deny(c, refused)
-		return rec.Status() != 0 // if not, the framework renders err
+		return rec.Status() != 0
 	})
+	if !written && err == nil { // an error is rendered by the framework
+		x.Refuse(w, nil)
+	}
 	return err
 }
 

@@ -35,6 +35,13 @@ func Write(r *fasthttp.Response, a *core.Answer) {
 	r.SetBodyRaw(a.Body)
 }
 
+// Written reports whether the response differs from fasthttp's empty 200, or
+// whether the connection was hijacked.
+func Written(c *fasthttp.RequestCtx) bool {
+	r := &c.Response
+	return r.StatusCode() != fasthttp.StatusOK || r.IsBodyStream() || len(r.Body()) > 0 || c.Hijacked()
+}
+
 // CloseUnread closes the connection after the response if a streamed body was
 // not read to its end. Otherwise fasthttp would parse the rest as the next
 // request.
