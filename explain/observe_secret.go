@@ -1,9 +1,10 @@
 package explain
 
 import (
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hookonce/hookonce/internal/apikey"
 )
 
 // observeSecrets reports the mistakes in secrets that are not valid, or that
@@ -78,7 +79,7 @@ func noSecret(text string) string {
 	if strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 {
 		return "the configured secret is a JSON Web Token, not a key"
 	}
-	if isAPIKey(text) {
+	if apikey.Is(text) {
 		return "the configured secret starts like a key for the sender's API, which signs no webhooks"
 	}
 	// A SID has two letters and 32 hexadecimal digits.
@@ -86,13 +87,4 @@ func noSecret(text string) string {
 		return "the configured secret is the id (SID) of a Twilio account or key: webhooks are signed with the auth token"
 	}
 	return ""
-}
-
-// isAPIKey recognizes the prefixes of Stripe's secret, publishable and
-// restricted API keys. Other vendors copied these prefixes.
-func isAPIKey(secret string) bool {
-	// sk_live_…, pk_test_… and so on.
-	kind, rest, _ := strings.Cut(secret, "_")
-	mode, _, ok := strings.Cut(rest, "_")
-	return ok && slices.Contains([]string{"sk", "pk", "rk"}, kind) && slices.Contains([]string{"live", "test"}, mode)
 }
