@@ -285,6 +285,17 @@ func TestABodyCutAtALimitIsNamed(t *testing.T) {
 	}
 }
 
+func TestAPostThatBecameAGetIsSeen(t *testing.T) {
+	t.Parallel()
+	for name, sender := range senders() {
+		m := send(sender, damage{after: func(m *message) { m.r.Method, m.r.Body = http.MethodGet, nil }})
+		e := m.input().explain(t.Context())
+		if !names(e, explain.Method) || !strings.Contains(e.String(), "turned a POST into a GET") {
+			t.Errorf("%s: %s", name, firstLine(e))
+		}
+	}
+}
+
 func TestAnAPIKeyInsteadOfTheSecretIsSeen(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"sk_live_4Q7rVb2nXk9wTz0s", "pk_test_4Q7rVb2nXk9wTz0s", "rk_live_4Q7rVb2nXk9wTz0s"} {

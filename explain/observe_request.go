@@ -37,7 +37,7 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	}
 	if anyHeader(signed, s.req.Header) {
 		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache turned a "+
-			"POST into a {s.req.Method} and lost the body")
+			"POST into a "+s.req.Method+" and lost the body")
 	}
 }
 
