@@ -82,7 +82,8 @@ type Facts struct {
 	// a rotation. schemes.Sign calls it. r.Header is an [http.Header], which
 	// Sign changes. If id is empty, Sign uses the id of r, or else a new one,
 	// and does not change an id in the body. Sign returns an error if it cannot
-	// put the id into the body, or if there are no secrets. The error wraps
+	// put the id into the body, if there are no secrets, or if there are
+	// several but a request has only one signature. The error wraps
 	// [errors.ErrUnsupported] for a secret that only verifies. Nil: only the
 	// sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error

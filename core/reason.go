@@ -58,19 +58,19 @@ const (
 	// ErrReplay: the message was handled, and this attempt is not newer than an
 	// earlier one. A copy of the newest attempt is refused; an older attempt is
 	// acknowledged. If attempts have no timestamp of their own, see
-	// [ErrRedelivery]. If the sender uses the content of the response, all such
-	// attempts are refused with ErrReplay, because the earlier response was not
-	// kept.
+	// [ErrRedelivery]. If the sender uses the content of the response and
+	// [Config.Repeats] does not apply, redeliveries too are refused with
+	// ErrReplay, because the earlier response was not kept.
 	ErrReplay Reason = "replay"
 	// ErrRedelivery: the message was handled, and this is a later attempt. If
 	// attempts have no timestamp of their own, it may also be a replay. The
 	// attempt is acknowledged.
 	ErrRedelivery Reason = "redelivery"
-	// ErrRepeated: the same signed content arrived under other unsigned ids
-	// more times than [Config.Repeats] allows. If each attempt has its own
-	// timestamp, no second id is allowed. ErrRepeated is also returned if the
-	// content was handled before and nothing in the request shows whether it is
-	// the same event.
+	// ErrRepeated: the same signed content arrived more times than
+	// [Config.Repeats] allows, usually under other unsigned ids. If each
+	// attempt has its own timestamp, no second id is allowed. ErrRepeated is
+	// also returned if the content was handled before and nothing in the
+	// request shows whether it is the same event.
 	ErrRepeated Reason = "repeated"
 	// ErrIDReused: a message with this signed id was handled, but its signed
 	// content was different.

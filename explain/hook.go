@@ -21,7 +21,7 @@ const atOnce = 4
 // without an explanation.
 //
 // The log gets no secret, MAC or body. But anybody who can reach the endpoint
-// can trigger this work, and each refusal waits for its explanation. Do not use
+// can trigger this work, and a refusal waits for its explanation. Do not use
 // Hook in production.
 func Hook(l *slog.Logger, others map[string]*core.Keys) func(context.Context, core.Refused) {
 	return hook(l, others, func(context.Context, core.Refused, *Explanation) {})
