@@ -14,11 +14,11 @@ import (
 // the body for them.
 //
 // ReadBody returns the whole body as it was on the wire, in memory that is not
-// reused. Otherwise it returns an error. The error wraps [ErrBodyTooLarge]
-// (more than limit bytes), [ErrBodyTooSlow] (not complete within timeout) or
-// [ErrBodyConsumed] (other code already read or changed the body). Any other
-// error means that the body was incomplete. With an error, ReadBody may return
-// the bytes that it read, or none.
+// reused, or an error. The error wraps [ErrBodyTooLarge] (more than limit
+// bytes), [ErrBodyTooSlow] (not complete within timeout) or [ErrBodyConsumed]
+// (other code already read or changed the body). Any other error means that the
+// body was incomplete. With an error, ReadBody may return the bytes that it
+// read, or none.
 //
 // In report-only mode the timeout is zero: reading has no time limit, and the
 // handler runs whatever ReadBody returns. The handler must still be able to
@@ -315,7 +315,7 @@ func (d *Delivery) Message() (m Message, ok bool) {
 // message. It has the values of the request's context, but is not cancelled
 // with it. Its deadline is that of the request's context or the end of the
 // handler's time (see [Config.Lease]), whichever is earlier. Unless the process
-// was suspended, it ends before the claim does. [Delivery.Settle] also ends it.
+// is suspended, it ends before the claim does. [Delivery.Settle] also ends it.
 func (d *Delivery) Context() context.Context { return (*handlerContext)(d) }
 
 // Failed tells [Delivery.Settle] that the handler failed, whatever it wrote: it

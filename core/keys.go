@@ -134,8 +134,8 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 //
 // It sees the method, URL, host and headers, but not the body. None of these
 // values has been verified yet. It may do I/O within [Config.KeyTimeout] and
-// must be safe for concurrent use. It runs in its own goroutine. A panic there
-// propagates to the request.
+// must be safe for concurrent use. Each call runs in its own goroutine. A panic
+// there propagates to the request.
 //
 // The source that it returns must be a stored, canonical name: not empty, and
 // never text from the request. Otherwise an attacker could have a message

@@ -24,7 +24,7 @@ type Record struct {
 	Newest time.Time
 	// WindowEnd is when the replay window ends: see [Value.WindowEnd].
 	WindowEnd time.Time
-	// Status is the status of the handler's last success, for [Done].
+	// Status is the status with which a redelivery is acknowledged, for [Done].
 	Status int
 	// Reruns is how many times the handler ran again for an attempt with no
 	// newer timestamp. See [Config.Reruns].

@@ -17,8 +17,8 @@ type Event struct {
 	// was not admitted. Err explains Reason and is nil for [Handled].
 	Reason Reason
 	Err    error
-	// Verified says that the signature is valid. Otherwise anyone may have sent
-	// the request, and MessageID and Timestamp are unverified claims.
+	// Verified says that the signature is valid. If it is false, anyone may
+	// have sent the request, and MessageID and Timestamp are unverified claims.
 	Verified bool
 	// Outcome is how the handling of an admitted message ended: [Handled],
 	// [ErrHandlerFailed], [ErrClaimLost] or [ErrCommitFailed]. It is empty for

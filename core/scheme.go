@@ -73,10 +73,10 @@ const (
 	// timestamp.
 	StampedEachAttempt
 	// NotIdentified: no signed field distinguishes messages. Either nothing is
-	// signed, or two genuine messages can be identical. Such a message is never
-	// claimed: the handler runs for each attempt, and for each replay. Of the
-	// bundled schemes, only some whose constructors have Dangerously in their
-	// names return it.
+	// signed, or two genuine messages can be identical. These messages are
+	// never claimed: the handler runs for each attempt, and for each replay. Of
+	// the bundled schemes, only some whose constructors have Dangerously in
+	// their names return it.
 	NotIdentified
 )
 
@@ -125,9 +125,10 @@ type VerifyKey interface {
 	// Verify reports whether one of a.Signatures is a valid signature of
 	// a.Content under this key. It hashes the content at most once for a MAC,
 	// compares in constant time, and accepts only the canonical text of a
-	// signature. An error means that the check could not be made, for example
-	// because a certificate could not be fetched. It never means that a
-	// signature is wrong.
+	// signature. A wrong signature is not an error. An error means that the
+	// check could not be made, for example because a certificate could not be
+	// fetched. An error that wraps [ErrNoMatch] means that the key that the
+	// message names is not trusted.
 	//
 	// A scheme whose keys may do I/O says so in [Facts.Fetches]. If ctx has
 	// ended, Verify does no I/O, and returns an error if it would need some. A
@@ -172,8 +173,8 @@ type Attempt struct {
 	// Indistinct says that two events of the sender may have the same signed
 	// content, and that nothing else in this request distinguishes the two.
 	// Either the sender sets no delivery id, or it always sets one and this
-	// request lost it. If such a message arrives again after it was handled, it
-	// may be another event. It is therefore refused with 503 ([ErrRepeated]),
+	// request lost it. A message that arrives again once it has been handled
+	// may therefore be another event. It is refused with 503 ([ErrRepeated]),
 	// unless each attempt has its own timestamp or Reply is set.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as for a
@@ -184,7 +185,7 @@ type Attempt struct {
 	// Timestamp is the signed time, or zero if there is none. It is checked
 	// against the tolerance as soon as it is known.
 	Timestamp time.Time
-	// Expires is the signed expiry time, or zero if the scheme has none.
+	// Expires is the signed expiry time, or zero if there is none.
 	Expires time.Time
 	// BodySigned says that the signature covers every byte of the body.
 	BodySigned bool

@@ -18,7 +18,7 @@ import (
 // one endpoint: one address that is registered with one sender, or one route
 // whose tenants a [KeySource] names. Create one with [New] at start-up for each
 // endpoint. Give each its own store namespace or its own source (see
-// [Keys.From]). A sender that delivers one event to two endpoints gives both
+// [Keys.From]). A sender that delivers one event to two endpoints may give both
 // deliveries the same id. If one verifier serves both, it refuses the second
 // delivery as a misconfiguration once the first has been handled. That works
 // only if the two addresses differ in public host name, path or query. If they
@@ -474,8 +474,8 @@ var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 // [Secrets] without a source name (see [Keys.From]).
 //
 // Forget works only for messages whose id is signed. See [Verifier.ForgetKey]
-// for other messages. The error is an [*Error] if the store failed. Otherwise
-// the error says why there was nothing to forget.
+// for other messages. The error is an [*Error] if the store failed. Any other
+// error says why there was nothing to forget.
 func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 	key, err := v.keyOf(source, id)
 	if err != nil {
