@@ -1,8 +1,8 @@
 // Package adapter helps you write an adapter for a framework that is built on
-// net/http. It reads the body under limits, restores it for the handlers and
-// records their status. It leaves a refused body unread, without waiting for
-// the rest. nethttp, ginwh, echowh and echov5wh use it. The package makes no
-// decisions: verdicts and statuses come from core.
+// net/http. It reads the body within limits, restores it for the handlers and
+// records their status. It can respond to a refused request without waiting for
+// the rest of the body. nethttp, ginwh, echowh and echov5wh use it. The package
+// makes no decisions: verdicts and statuses come from core.
 //
 // # An adapter
 //

@@ -29,10 +29,10 @@ type Exchange struct {
 }
 
 // Begin verifies and claims r with v. If Answer then returns nil, the adapter
-// runs the handlers with Request. Otherwise it calls Refuse.
+// runs the handlers with Request. Otherwise the adapter calls Refuse.
 //
-// r is the server's own request and stays unchanged. w may be any writer that
-// [http.ResponseController] can unwrap.
+// r is the server's own request. Only its Body is read, and Finish sets its
+// Pattern. w may be any writer that [http.ResponseController] can unwrap.
 func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 	x := &Exchange{original: r, body: httpwh.NewBody(w, r), target: httpwh.Request(r)}
 	x.Delivery = v.Admit(r.Context(), &x.target, &x.body)
@@ -170,9 +170,9 @@ func (x *Exchange) Record(w http.ResponseWriter) *Recorder {
 // Finish ends the exchange after the handlers have ended, and cleans up after
 // the copy of the request. status is the handlers' status, or zero if they
 // wrote nothing. It is [core.Failed] after a panic, and for an error that the
-// framework renders later. Such an error is a failure, whatever status the
-// framework renders. Without a call of Finish a message stays claimed until its
-// lease ends, so defer the call.
+// framework renders later. Such an error counts as a failure, whatever status
+// the framework renders. Without a call of Finish, a message stays claimed
+// until [core.Config].Lease ends, so defer the call.
 //
 // Finish returns the recorded status, which the adapter writes if nothing was
 // written. Calls after the first change nothing.

@@ -11,16 +11,17 @@ import (
 )
 
 // Recorder passes a response through and records its status. [Exchange.Record]
-// returns one. It works with [http.ResponseController] and implements Flusher,
-// Hijacker and ReaderFrom. http.Pusher and http.CloseNotifier are found only
-// through Unwrap.
+// returns one. It works with [http.ResponseController] and implements
+// [http.Flusher], [http.Hijacker] and [io.ReaderFrom]. http.Pusher and
+// http.CloseNotifier are found only through Unwrap.
 type Recorder struct {
 	w      http.ResponseWriter
 	status int
 }
 
 // Status returns the first final status. It is zero if nothing was written, and
-// [core.Failed] after a hijack. 1xx statuses are not final, except 101.
+// [core.Failed] if the connection was hijacked before a status was written. 1xx
+// statuses are not final, except 101.
 func (rec *Recorder) Status() int { return rec.status }
 
 func (rec *Recorder) note(status int) {
@@ -67,7 +68,8 @@ func (rec *Recorder) FlushError() error {
 }
 
 // Hijack implements http.Hijacker. The recorder cannot see a response on the
-// bare connection, so the handler counts as failed.
+// bare connection, so the handler counts as failed unless it wrote a status
+// before.
 func (rec *Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := http.NewResponseController(rec.w).Hijack()
 	if err == nil && rec.status == 0 {

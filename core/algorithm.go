@@ -107,10 +107,10 @@ type macState struct {
 // crypto/sha256.New. The key checks only signatures whose Label is label. The
 // secret is copied.
 //
-// HMACKey rejects an empty secret, and a public key or certificate in any usual
-// form. It also rejects hashes and secrets that the program's crypto mode
-// forbids. With GODEBUG=fips140=only, those are SHA-1 and secrets under 112
-// bits.
+// HMACKey rejects an empty secret, and a public key or certificate in the usual
+// forms. It also rejects hashes and secrets that the program's crypto mode
+// forbids. With GODEBUG=fips140=only, those are all hashes except SHA-2 and
+// SHA-3, and secrets under 112 bits.
 func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
 	if len(secret) == 0 {
 		return nil, errors.New("the key is empty, so anybody could sign with it")

@@ -6,13 +6,14 @@ import (
 )
 
 // Answer is a response that is sent instead of the handler's. Adapters write it
-// unchanged.
+// as it is, except that they omit "Connection: close" on HTTP/2. The Answer
+// that [Delivery.Answer] returns is read-only.
 type Answer struct {
 	// Status is the HTTP status.
 	Status int
-	// Header holds the headers to set, under canonical keys. It is read-only.
+	// Header holds the headers to set, under canonical keys.
 	Header http.Header
-	// Body is read-only and may be empty.
+	// Body may be empty.
 	Body []byte
 }
 
@@ -51,7 +52,7 @@ func (r Reason) kind() (string, int) {
 // Answer returns the response for the sender. It is either the acknowledgement
 // of a message that was handled before, or RFC 9457 problem details. The
 // details name only a broad class, such as "unauthenticated", not the exact
-// reason. The caller owns the response.
+// reason. The caller owns the Answer.
 func (e *Error) Answer() *Answer {
 	if e.status != 0 {
 		return &Answer{Status: e.status, Header: http.Header{RedeliveryHeader: {"acknowledged"}}}

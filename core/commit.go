@@ -9,8 +9,8 @@ import (
 // Commit records in s that the message of the running handler was handled. s is
 // the verifier's store, bound to the handler's database transaction. The
 // message's effect and its record then become durable together or not at all.
-// The message is therefore handled exactly once, no matter when the process
-// dies.
+// If the process dies, and the sender retries until it gets a 2xx response, the
+// effect therefore happens exactly once.
 //
 //	tx, err := db.BeginTx(ctx, nil)
 //	... // the effect
@@ -32,15 +32,15 @@ import (
 // wraps [ErrClaimLost] if another attempt took over the message, because the
 // handler overran [Config.Lease] or its lease could not be renewed. It wraps
 // [ErrStoreUnavailable] or [ErrStoreFull] if the store failed. It wraps
-// [ErrMisconfigured] if s is nil, if ctx belongs to no admitted request, or if
-// the scheme identifies no message.
+// [ErrMisconfigured] if s is nil, if ctx does not belong to an admitted
+// request, or if the scheme does not identify messages.
 //
 // Once the transaction commits, the message counts as handled, whatever status
-// the handler returns. A redelivery is acknowledged with 200. If the
-// transaction is rolled back, the handler's status decides the outcome as
+// the handler returns. If a redelivery is acknowledged, the status is 200. If
+// the transaction is rolled back, the handler's status decides the outcome as
 // usual. Commit must not be called by more than one goroutine of a handler at
-// once. In report-only mode it does nothing for an attempt that was not
-// admitted.
+// once. In report-only mode Commit returns nil for an attempt that was not
+// admitted, and records nothing.
 func Commit(ctx context.Context, s SeenStore) error {
 	d := deliveryOf(ctx)
 	switch {

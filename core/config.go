@@ -33,15 +33,17 @@ type Config struct {
 	// least 5 seconds. The handler's context ends 5 seconds earlier, or halfway
 	// through a lease of less than 10 seconds. Default: 60 seconds.
 	//
-	// A claim lasts 9 seconds (or Lease, if that is shorter) and is renewed
-	// every 3 seconds while the handler runs. If the process dies, attempts of
-	// the message get 503 for at most 9 seconds plus twice Skew, 19 seconds by
-	// default. Then the handler runs for a later attempt. If each attempt has
-	// its own timestamp, the later attempt's timestamp must be newer. A renewal
-	// may fail because the store fails, is full, or is locked by the handler's
-	// own transaction. If no renewal succeeds in time, the handler's context is
-	// cancelled before the claim ends. If a process is frozen past the end of
-	// its claim, the handler may run concurrently for another attempt.
+	// A claim lasts 9 seconds, and is renewed about every 3 seconds while the
+	// handler runs. If Lease is at most 9 seconds, the claim lasts for Lease
+	// and is not renewed. If the process dies, attempts of the message get 503
+	// for up to 9 seconds plus twice Skew: 19 seconds by default, if the clocks
+	// agree. Then the handler runs for a later attempt. If each attempt has its
+	// own timestamp, the later attempt's timestamp must be newer. A renewal may
+	// fail because the store fails, is full, or is locked by the handler's own
+	// transaction. If no renewal succeeds in time, the handler's context is
+	// cancelled before the claim ends (but see DangerouslyReportOnly). If a
+	// process is frozen past the end of its claim, the handler may run
+	// concurrently for another attempt.
 	Lease time.Duration
 	// Remember is how long a handled message is recognized. A full store may
 	// forget the message sooner, but not before its replay window ends. Each
@@ -52,40 +54,40 @@ type Config struct {
 	Remember time.Duration
 	// Reruns limits how many times the handler may run again for a failed
 	// message when the attempt's timestamp is not newer. It applies only if
-	// each attempt has its own timestamp. Such an attempt is a retry within the
-	// same second, a delayed attempt or a replay. Default: 3. Negative: never.
-	// Maximum: 63.
+	// each attempt has its own timestamp. An attempt without a newer timestamp
+	// is a retry within the same second, a delayed attempt or a replay.
+	// Default: 3. Negative: never. Maximum: 63.
 	Reruns int
-	// Repeats limits how many more times the same signed content may be
-	// handled, counted until Remember after the first time. It applies if
-	// attempts have no timestamp of their own, and only unsigned values (a
-	// delivery id, a topic) distinguish messages. GitHub and Shopify are
-	// examples. If such a sender uses the content of each response, as Twilio
-	// does for a call, redeliveries are handled and count too. An attacker who
-	// captured one request can have it handled that many more times by changing
-	// those values. Further attempts are refused with [ErrRepeated]. Default:
-	// 16. Negative: the same signed content is handled only once. Maximum:
-	// 1,000,000.
+	// Repeats limits how many more times the same signed content may be handled
+	// within Remember of the first time. It applies if attempts have no
+	// timestamp of their own, and only unsigned values (a delivery id, a topic)
+	// distinguish messages. GitHub and Shopify are examples. If such a sender
+	// uses the content of each response, as Twilio does for a call,
+	// redeliveries are handled and count too. An attacker who captured one
+	// request can have it handled up to that many more times by changing those
+	// values. An attempt that would exceed the limit is refused with
+	// [ErrRepeated]. Default: 16. Negative: the same signed content is handled
+	// only once. Maximum: 1,000,000.
 	Repeats int
-	// StoreTimeout limits each operation on the seen-id store: claiming a
-	// message or recording an outcome. An operation may call the store several
-	// times. Default: 2 seconds.
+	// StoreTimeout limits each operation on the seen-id store, such as claiming
+	// a message or recording an outcome. An operation may call the store
+	// several times. Default: 2 seconds.
 	StoreTimeout time.Duration
 	// KeyTimeout limits a lookup in the key source. A lookup that ignores its
 	// context is abandoned, and the request is refused with
-	// [ErrKeysUnavailable]. At most 1,024 lookups run at once, including
-	// abandoned ones. Further requests are refused in the same way until some
-	// lookups return. Default: 5 seconds.
+	// [ErrKeysUnavailable]. At most 1,024 lookups of a verifier run at once,
+	// including abandoned ones. Further requests are refused in the same way
+	// until some lookups return. Default: 5 seconds.
 	KeyTimeout time.Duration
 	// Clock returns the current time. It must be safe for concurrent use.
-	// Default: time.Now. I/O timeouts and the durations in an [Event] use the
-	// system clock instead.
+	// Default: time.Now. I/O timeouts, the deadline of the handler's context
+	// and the durations in an [Event] use the system clock instead.
 	Clock func() time.Time
-	// Observe is called once for each attempt: after the handler ends, or
-	// immediately if the handler does not run. In report-only mode an attempt
-	// that was not admitted is also observed immediately. Observe must be safe
-	// for concurrent use and fast: the request waits for it. Default: none. See
-	// [SlogObserver].
+	// Observe is called once for each attempt that [Verifier.Admit] decides:
+	// after the handler ends, or immediately if the handler does not run. In
+	// report-only mode an attempt that was not admitted is also observed
+	// immediately. Observe must be safe for concurrent use and fast: the
+	// request waits for it. Default: none. See [SlogObserver].
 	Observe func(ctx context.Context, e Event)
 	// SignsOnce says that this sender signs a message once and sends the same
 	// bytes, timestamp included, in every attempt. A retry and a replay are
@@ -93,24 +95,27 @@ type Config struct {
 	SignsOnce bool
 	// RendersAnew says that this sender renders the body of a message again for
 	// each attempt, so one signed id may arrive with different contents. With
-	// RendersAnew those contents are not compared. If the sender reuses an id,
-	// the second event is acknowledged without running the handler.
+	// RendersAnew those contents are not compared, except their
+	// [Attempt.Stable] parts if the scheme sets any. If the sender reuses an
+	// id, the second event is then acknowledged without running the handler.
 	RendersAnew bool
-	// DangerouslyReportOnly passes every request to the handler: everything is
-	// verified, claimed and observed, and nothing is refused. Use it for a
-	// rollout on live traffic. [FromContext] finds a message only if the
-	// attempt would have been admitted. BodyTimeout does not apply.
+	// DangerouslyReportOnly passes every request to the handler. Use it for a
+	// rollout on live traffic. Each request is verified, claimed and observed
+	// as usual. But the handler runs whatever the result, and only the handler
+	// responds: this overrides the other comments. The handler's context is not
+	// cancelled if the claim cannot be renewed. [FromContext] finds a message
+	// only if the attempt would have been admitted. BodyTimeout does not apply.
 	DangerouslyReportOnly bool
-	// DangerouslyShowRefused is called with each request, body included, that
-	// was refused without a valid signature. It is called before Observe. It is
-	// for development: its argument may contain credentials and personal data.
-	// If it is set, the body is read even if a refusal would have left it
-	// unread. MaxBody still applies, and so does BodyTimeout outside
-	// report-only mode. For streamed bodies in report-only mode, see package
-	// fiberwh. The hook must be safe for concurrent use. The request waits for
-	// the hook. A panic in the hook propagates to the request. Default: none.
-	// explain.Hook returns such a function. It logs the likely cause of each
-	// refusal.
+	// DangerouslyShowRefused is called with each request, including its body,
+	// that was refused before its signature was found valid. It is called
+	// before Observe. It is for development: its argument may contain
+	// credentials and personal data. If it is set, the body is read even if a
+	// refusal would have left it unread. MaxBody still applies, and so does
+	// BodyTimeout outside report-only mode. For streamed bodies in report-only
+	// mode, see package fiberwh. The hook must be safe for concurrent use. The
+	// request waits for the hook. A panic in the hook propagates to the
+	// request. Default: none. explain.Hook returns such a function, which logs
+	// the likely cause of a refusal.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed
 	// timestamp on a store that loses its records at restart. An attacker who

@@ -112,9 +112,9 @@ func (c *handlerContext) Value(key any) any {
 type deliveryKey struct{}
 
 // FromContext returns the verified message of the request that ctx belongs to.
-// It works on the request context of every framework. ok is false if no
-// middleware of this module admitted the request. If ok is false, do not act on
-// the request.
+// It works on the request context of every supported framework. ok is false if
+// no middleware of this module admitted the request. If ok is false, do not
+// trust the request.
 func FromContext(ctx context.Context) (m Message, ok bool) {
 	if d := deliveryOf(ctx); d != nil {
 		return d.Message()

@@ -14,20 +14,21 @@ import (
 // the body for them.
 //
 // ReadBody returns the whole body as it was on the wire, in memory that is not
-// reused. Otherwise it returns an error. The error wraps [ErrBodyTooLarge]
-// (more than limit bytes), [ErrBodyTooSlow] (not complete within timeout) or
-// [ErrBodyConsumed] (other code already read or changed the body). Any other
-// error means that the body was incomplete. With an error, ReadBody may return
-// the bytes that it read, or none.
+// reused, or an error. The error wraps [ErrBodyTooLarge] (more than limit
+// bytes), [ErrBodyTooSlow] (not complete within timeout) or [ErrBodyConsumed]
+// (other code already read or changed the body). Any other error means that the
+// body was incomplete. With an error, ReadBody may return the bytes that it
+// read, or none.
 //
 // In report-only mode the timeout is zero: reading has no time limit, and the
 // handler runs whatever ReadBody returns. The handler must still be able to
 // read every byte that ReadBody took off the connection, even beyond limit.
 //
-// ReadBody is called at most once, and not at all if the headers are refused. A
-// refusal may therefore leave part of the body unread on the connection. The
-// adapter must not wait for those bytes, and must close the connection after
-// the response: a server might mistake them for the next request.
+// ReadBody is called at most once, and usually not at all if the headers are
+// refused. A refusal may therefore leave part of the body unread on the
+// connection. The adapter must not delay the response until those bytes arrive.
+// On HTTP/1 it must close the connection after the response, or the server
+// might take them for the next request.
 type BodyReader interface {
 	ReadBody(limit int64, timeout time.Duration) ([]byte, error)
 }
@@ -61,13 +62,14 @@ func (d *Delivery) outer() context.Context { return d.ctx.values }
 // Admit runs an attempt through the steps of the pipeline, in this order: the
 // headers, tolerance, keys, body, signature and claim. It sets r.Body to the
 // result of body.ReadBody. It keeps neither r nor body, and does not use
-// r.Header afterwards. ctx is the request's context. A client disconnect does
-// not cancel what Admit began.
+// r.Header afterwards. ctx is the request's context. A client disconnect
+// cancels neither the key lookup nor the claim, but it may cancel a key that
+// fetches (see [Facts.Fetches]).
 //
-// If [Delivery.Answer] is nil the adapter runs the handler with
-// [Delivery.Context] and the restored body. The adapter must call
-// [Delivery.Settle] whatever happens, even during a panic. If the answer is not
-// nil, the adapter writes it and does not run the handler.
+// If [Delivery.Answer] returns nil, the adapter runs the handler with
+// [Delivery.Context] and the restored body. It must then call [Delivery.Settle]
+// whatever happens, even during a panic. If [Delivery.Answer] returns a
+// response, the adapter writes that response and does not run the handler.
 func (v *Verifier) Admit(ctx context.Context, r *Request, body BodyReader) *Delivery {
 	d := &Delivery{v: v}
 	d.ctx.values = ctx //nolint:fatcontext // not nested: a part of d
@@ -289,10 +291,10 @@ func (d *Delivery) Answer() *Answer { return d.answer }
 // runs anyway.
 func (d *Delivery) Err() *Error { return d.err }
 
-// Refusal returns the error that a custom response may replace. It is nil if
-// the handler runs, if the attempt is acknowledged, or if the request is a
-// handshake or challenge. Otherwise it is Err. An acknowledgement must stay a
-// success, or the sender retries indefinitely.
+// Refusal returns the error of a refused attempt, whose response the
+// application may replace. It is nil if the handler runs, if the attempt is
+// acknowledged, or if the request is a handshake or challenge. Otherwise it is
+// Err. An acknowledgement must stay a success, or the sender keeps retrying.
 func (d *Delivery) Refusal() *Error {
 	if d.answer == nil || d.err == nil || d.err.Acknowledges() {
 		return nil
@@ -309,12 +311,14 @@ func (d *Delivery) Message() (m Message, ok bool) {
 	return d.message, true
 }
 
-// Context returns the handler's context. It has the values and the deadline of
-// the request's context, but a client disconnect does not cancel it. It ends
-// before the claim does. [FromContext] finds the message in it.
+// Context returns the handler's context, in which [FromContext] finds the
+// message. It has the values of the request's context, but is not cancelled
+// with it. Its deadline is that of the request's context or the end of the
+// handler's time (see [Config.Lease]), whichever is earlier. Unless the process
+// is suspended, it ends before the claim does. [Delivery.Settle] also ends it.
 func (d *Delivery) Context() context.Context { return (*handlerContext)(d) }
 
-// Failed tells [Delivery.Settle] that the handler ended without a response: it
+// Failed tells [Delivery.Settle] that the handler failed, whatever it wrote: it
 // panicked, hijacked the connection, or returned an error for upstream
 // middleware to render.
 const Failed = -1
@@ -322,12 +326,14 @@ const Failed = -1
 // Settle ends the attempt after the handler has ended. status is the handler's
 // status, zero if the handler wrote nothing, or [Failed]. 2xx commits the
 // message. Any other status releases the message, and the handler runs for the
-// sender's next attempt. Settle returns the status that decided the outcome. If
-// the handler wrote nothing, the status is 200, or 503 if its context had
-// ended. The adapter writes it explicitly, because servers, timeouts and
-// upstream proxies may otherwise send another status.
+// sender's next attempt, unless [Commit] recorded the message as handled.
+// Settle returns the status that decided the outcome. If the handler wrote
+// nothing, that is 200, or 503 if its context had ended. The adapter then
+// writes that status explicitly, because servers, timeouts and upstream proxies
+// may otherwise send another one.
 //
-// Settle is synchronous and takes at most [Config.StoreTimeout]. Calls after
+// Settle is synchronous. It takes at most [Config.StoreTimeout] to record the
+// outcome of an admitted attempt, and then calls [Config.Observe]. Calls after
 // the first do nothing.
 func (d *Delivery) Settle(status int) int {
 	if d.answer != nil {

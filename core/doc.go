@@ -1,10 +1,10 @@
-// Package core verifies webhooks. Every message that it admits is authentic
-// (signed with a key you trust). It is also new (not handled before) if the
-// scheme identifies messages. If the sender signs a timestamp, the message is
-// also fresh (its timestamp is within the tolerance). If the sender signs no
-// timestamp, a message may count as new again after [Config.Remember]. This
-// package depends only on the standard library. The adapters nethttp, ginwh,
-// echowh, echov5wh, fiberwh and fiberv3wh are thin layers over it.
+// Package core verifies webhooks. A message that it admits is authentic: signed
+// with a key that you trust. If the sender signs a timestamp, the message is
+// also fresh: the timestamp is within the tolerance. If the scheme identifies
+// messages, the message is also new: it was not handled within
+// [Config.Remember]. The exceptions are below. This package depends only on the
+// standard library. The adapters nethttp, ginwh, echowh, echov5wh, fiberwh and
+// fiberv3wh are thin layers over it.
 //
 // # Quick start
 //
@@ -13,39 +13,42 @@
 //	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil)
 //	mux.Handle("POST /hook", nethttp.New(v)(handler))
 //
-// [New] reports every mistake in the configuration at once. [Verifier.Verify]
+// [New] reports the mistakes in the configuration together. [Verifier.Verify]
 // checks one request without replay protection.
 //
 // # Replay
 //
-// A Standard Webhooks sender retries a message until it gets a 2xx response.
-// Each attempt has the same id and a new signed timestamp. A later attempt of a
-// handled message is the sender's retry: it is acknowledged without running the
-// handler again. The newest attempt presented again is a replay: it is refused.
-// If the handler fails, it runs again on the sender's next attempt. If a sender
-// does not sign a new timestamp for each attempt, a retry and a replay are
-// identical byte for byte. After the message was handled, both are
-// acknowledged. The [SeenStore] keeps a record of each message. All processes
-// that handle the same messages must share the store.
+// A Standard Webhooks sender retries a message until it gets a 2xx response or
+// gives up. Each attempt has the same id and a new signed timestamp. A later
+// attempt of a handled message is a redelivery: it is acknowledged without
+// running the handler again. The newest attempt presented again is a replay: it
+// is refused. If the handler fails, it runs again for a later attempt. The
+// [SeenStore] keeps a record of each message. All processes that handle the
+// same messages must share the store.
+//
+// If a sender does not sign a new timestamp for each attempt, no signed field
+// distinguishes a retry from a replay. Once the message has been handled, both
+// are usually acknowledged.
 //
 // If a sender signs no id, the signed content identifies the message, together
 // with any unsigned ids. [Config.Repeats] limits how many messages with
-// different unsigned ids may have the same signed content. If each attempt has
-// its own timestamp, only one message may have the same signed content. A
-// redelivery that may be another event is refused with 503 ([ErrRepeated]), not
-// acknowledged. See docs/identity.md for the rules.
+// different unsigned ids may have the same signed content. If it is unclear
+// whether an attempt is a redelivery or another event, it is refused with 503
+// ([ErrRepeated]). See docs/identity.md for the rules.
 //
-// # Rotation
+// The handler may run again for a handled message if the sender uses the
+// response ([Attempt.Reply]), or if it signs the time of each attempt and sends
+// no id. Some Dangerously… schemes trust a bare token or do not identify
+// messages. In report-only mode ([Config.DangerouslyReportOnly]) the handler
+// runs for each request, whatever the other comments say.
+//
+// # Keys and schemes
 //
 // [Secrets] takes several secrets, newest first. [Message.KeyID] and
 // [Event.KeyID] name the key that matched, so they show when a rotation is
 // finished. A [KeySource] finds the keys of a tenant or endpoint.
-//
-// # Schemes
-//
-// [StandardWebhooks] is the default. A [Scheme] implements another provider's
-// signature. It finds the id, timestamp, signatures and signed content of a
-// request. This package does the rest.
+// [StandardWebhooks] is the default scheme. A [Scheme] for another provider
+// finds the id, timestamp, signatures and signed content of a request.
 //
 // # Threat model
 //

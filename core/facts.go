@@ -14,10 +14,11 @@ type Describer interface {
 	Facts() Facts
 }
 
-// Facts describes a [Scheme] and its sender. [New], schemes.Any, schemes.Sign,
-// and packages explain and whtest use only Facts and the methods of Scheme. The
-// zero Facts describes the usual scheme: a shared secret, the usual tolerance,
-// no handshake, no I/O.
+// Facts describes a [Scheme] and its sender. [New], schemes.Any, schemes.Sign
+// and packages explain and whtest learn about a scheme only from its Facts and
+// its methods, so a scheme of your own is equal to the bundled ones. The zero
+// Facts describes the usual scheme: a shared secret, the usual tolerance, no
+// handshake, no I/O.
 //
 // A scheme that wraps another one takes the other's facts and changes some of
 // them:
@@ -36,8 +37,8 @@ type Facts struct {
 	// defaults of [Config.Past] and [Config.Future]. Zero: the usual tolerance.
 	Past, Future time.Duration
 
-	// FreeText says that people choose the secret, so it may be any text. White
-	// space inside such a secret is not a mistake.
+	// FreeText says that people choose the secret, so it may be any text.
+	// Spaces inside such a secret are not a mistake.
 	FreeText bool
 	// PublicKeys says that keys are, or may be, public keys of the sender.
 	// Otherwise keys are shared secrets.
@@ -52,7 +53,7 @@ type Facts struct {
 	KeyText func(text, alg, id string) (string, bool)
 	// Fetches says that a key's Verify method may do I/O, to fetch a
 	// certificate or a public key. Package explain never calls such a method.
-	// Apart from Challenge, nothing else in a scheme does I/O.
+	// Besides these keys, only Challenge may do I/O.
 	Fetches bool
 
 	// Headers are the headers that the scheme reads, in canonical form. If the
@@ -81,37 +82,38 @@ type Facts struct {
 	// a rotation. schemes.Sign calls it. r.Header is an [http.Header], which
 	// Sign changes. If id is empty, Sign uses the id of r, or else a new one,
 	// and does not change an id in the body. Sign returns an error if it cannot
-	// put the id into the body, or if there are no secrets. The error wraps
+	// put the id into the body, if there are no secrets, or if there are
+	// several but a request has only one signature. The error wraps
 	// [errors.ErrUnsupported] for a secret that only verifies. Nil: only the
 	// sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
 	// Challenge responds to the signed message that a sender uses to verify the
 	// endpoint. It is called after verification, before the claim, even for a
-	// message that nothing identifies (see [Attempt.Unidentified]). A non-nil
-	// response is sent, and neither the handler nor the store sees the message.
+	// message that nothing identifies (see [Attempt.Unidentified]). If it
+	// returns a response, the message is not claimed, and the response is sent
+	// instead of running the handler (but see [Config.DangerouslyReportOnly]).
 	// key is the key that matched. ctx has the values of the request's context
 	// but is never cancelled, so set your own time limit.
 	Challenge func(ctx context.Context, r *Request, m *Message, key VerifyKey) *Answer
 
 	// Handshake responds to the unsigned request that a sender uses to verify
-	// the endpoint. Handshake is called first and without the body. A non-nil
-	// response is sent, and nothing is looked up, read or claimed. Anyone may
-	// send such a request, so the response must not contain a secret or a MAC
-	// of anything in r. It must have a content type that browsers do not
-	// execute.
+	// the endpoint. Handshake is called first and without the body. If it
+	// returns a response, nothing is looked up, read or claimed, and the
+	// response is sent as for Challenge. Anyone may send such a request, so the
+	// response must not contain a secret or a MAC of anything in r. It must
+	// have a content type that browsers do not execute.
 	Handshake func(r *Request) *Answer
 
 	// AwaitsHandshake and AnswerHandshake are for a handshake that only its
 	// body identifies, or whose response depends on the key. They are called
-	// for a request that ReadHeader refuses with [ErrMissingHeader]. Neither
-	// the handler nor the store sees such a request. A scheme has both
-	// functions or neither.
+	// for a request that ReadHeader refuses with [ErrMissingHeader]. Such a
+	// request is never admitted. A scheme has both functions or neither.
 	//
 	// AwaitsHandshake reports, from the method, URL and headers alone, whether
 	// r may be a handshake. It returns false if the program did not enable
-	// handshakes, or if the request has any header of a signed message. Keys
-	// are looked up and the body is read only if it returns true.
+	// handshakes, or if the request has any header of a signed message. Only if
+	// it returns true are keys looked up and the body read for a handshake.
 	AwaitsHandshake func(r *Request) bool
 	// AnswerHandshake responds to r under the rules of Handshake, except that
 	// the response may contain a MAC if SignsHandshakes is set. r has its whole

@@ -24,9 +24,9 @@ type Secret struct {
 	// ID names the key in [Message.KeyID] and in events. Empty: "key-1" for the
 	// first secret of the list, and so on.
 	ID string
-	// NotBefore and NotAfter limit when the key is accepted. Both are compared
-	// with the arrival time of the request on the configured clock. Zero: no
-	// limit.
+	// NotBefore and NotAfter limit when the key is accepted: from NotBefore
+	// until just before NotAfter. Both are compared with the arrival time of
+	// the request on the configured clock. Zero: no limit.
 	NotBefore, NotAfter time.Time
 
 	// A pointer, because fmt prints the unexported fields of an enclosing
@@ -72,8 +72,8 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Keys is the list of secrets of one tenant or endpoint, newest first. It keeps
 // the decoded keys: if a [KeySource] returns the same *Keys for a tenant each
-// time, they are decoded once. It is immutable and safe for concurrent use. Nil
-// and the zero value have no keys.
+// time, a verifier decodes them once. It is immutable and safe for concurrent
+// use. Nil and the zero value have no keys.
 //
 // *Keys implements [KeySource], for an application with one sender.
 type Keys struct {
@@ -83,10 +83,11 @@ type Keys struct {
 }
 
 // Secrets returns [Keys] with these secrets, newest first. List both the new
-// and the old secret during a rotation. [New] reports white space around a
-// secret, and inside it unless the scheme's secrets are free text. If a
-// variable holds several secrets, split it with strings.Fields. Never split a
-// PEM file or a wrapped key: its pieces are not keys.
+// and the old secret during a rotation. [New] reports white space around or
+// inside a secret, except spaces inside a free-text secret (see
+// [Facts.FreeText]). If a variable holds several secrets, split it with
+// strings.Fields. Never split a PEM file or a wrapped key: its pieces are not
+// keys.
 func Secrets(texts ...string) *Keys {
 	k := &Keys{secrets: make([]Secret, len(texts))}
 	for i, t := range texts {
@@ -95,8 +96,8 @@ func Secrets(texts ...string) *Keys {
 	return k
 }
 
-// SecretList returns [Keys] with these secrets, newest first, for secrets with
-// an ID or a validity period. It copies the slice.
+// SecretList returns [Keys] with these secrets, newest first. Use it for
+// secrets with an ID or a validity period. It copies the slice.
 func SecretList(secrets ...Secret) *Keys { return &Keys{secrets: slices.Clone(secrets)} }
 
 // From returns a copy of k with this source name. The name scopes the ids of
@@ -119,7 +120,8 @@ func (k *Keys) List() []Secret {
 	return slices.Clone(k.secrets)
 }
 
-// Keys implements [KeySource]. It always returns this list.
+// Keys implements [KeySource]: it returns k for every request. If k is nil, it
+// returns [ErrUnknownSource].
 func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err error) {
 	if k == nil {
 		return "", nil, ErrUnknownSource
@@ -132,15 +134,16 @@ func (k *Keys) Keys(context.Context, *Request) (source string, keys *Keys, err e
 //
 // It sees the method, URL, host and headers, but not the body. None of these
 // values has been verified yet. It may do I/O within [Config.KeyTimeout] and
-// must be safe for concurrent use. It runs in its own goroutine. A panic there
-// propagates to the request.
+// must be safe for concurrent use. Each call runs in its own goroutine. A panic
+// there propagates to the request.
 //
-// The source that it returns must be a stored, canonical name, never text from
-// the request. Otherwise an attacker could have a message handled twice by
-// spelling the name in two ways. For an unknown tenant or endpoint it returns
-// an error that wraps [ErrUnknownSource]. The response is the same as for a
-// wrong signature. Any other error is an outage, and the response is 503. The
-// request is a copy, including its header, and belongs to the key source.
+// The source that it returns must be a stored, canonical name: not empty, and
+// never text from the request. Otherwise an attacker could have a message
+// handled twice by spelling the name in two ways. For an unknown tenant or
+// endpoint the KeySource returns an error that wraps [ErrUnknownSource], or nil
+// keys. The response is the same as for a wrong signature. Any other error is
+// an outage, whatever [Reason] it wraps, and the response is 503. The request
+// is a copy, including its header, and belongs to the key source.
 type KeySource interface {
 	Keys(ctx context.Context, r *Request) (source string, keys *Keys, err error)
 }

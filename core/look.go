@@ -9,8 +9,7 @@ import (
 
 // Record describes what the store knows about a message. [Verifier.Look]
 // returns it. A zero time or number means that the record has no such value.
-// The zero Record means that there is no record, so the handler runs for the
-// next attempt.
+// The zero Record means that there is no record, so the message counts as new.
 type Record struct {
 	// State is the state of the message.
 	State State
@@ -25,7 +24,7 @@ type Record struct {
 	Newest time.Time
 	// WindowEnd is when the replay window ends: see [Value.WindowEnd].
 	WindowEnd time.Time
-	// Status is the status of the handler's last success, for [Done].
+	// Status is the status with which a redelivery is acknowledged, for [Done].
 	Status int
 	// Reruns is how many times the handler ran again for an attempt with no
 	// newer timestamp. See [Config.Reruns].
@@ -47,8 +46,8 @@ func (v *Verifier) Look(ctx context.Context, source, id string) (Record, error) 
 	return v.claims.look(ctx, key)
 }
 
-// LookKey is like [Verifier.Look], but takes the key of the record, so it works
-// for every message. See [Verifier.ForgetKey].
+// LookKey is like [Verifier.Look], but takes the key of the record, so it also
+// works for messages whose id is not signed. See [Verifier.ForgetKey].
 func (v *Verifier) LookKey(ctx context.Context, key Key) (Record, error) {
 	return v.claims.look(ctx, key)
 }

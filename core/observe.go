@@ -8,39 +8,46 @@ import (
 	"time"
 )
 
-// Event is the outcome of one attempt, for [Config.Observe]. It never contains
-// a secret, a MAC or the body. Unknown fields are zero.
+// Event is the outcome of one attempt, for [Config.Observe]. This package puts
+// no secret, MAC or body in it. Err may wrap an error of your key source or
+// store. Unknown fields are zero.
 type Event struct {
-	// Reason is the value to use in logs and metrics. It is Outcome if Outcome
-	// is not empty, else the reason why the attempt was not admitted. Err
-	// explains Reason and is nil for [Handled].
+	// Reason is the value to use in logs and metrics. It is Outcome if that is
+	// not empty, [Handled] for a handshake, or else the reason why the attempt
+	// was not admitted. Err explains Reason and is nil for [Handled].
 	Reason Reason
 	Err    error
-	// Verified says that the signature is valid. Otherwise anyone may have sent
-	// the request, and MessageID and Timestamp are unverified claims.
+	// Verified says that the signature is valid. If it is false, anyone may
+	// have sent the request, and MessageID and Timestamp are unverified claims.
 	Verified bool
 	// Outcome is how the handling of an admitted message ended: [Handled],
 	// [ErrHandlerFailed], [ErrClaimLost] or [ErrCommitFailed]. It is empty for
 	// an attempt that was refused or acknowledged, and for a handshake.
 	Outcome Reason
-	// Method and Path are the request's method and path.
+	// Method and Path are the request's method and decoded path, each cut off
+	// after 256 bytes.
 	Method, Path string
 	// Scheme, Source and KeyID name the scheme, the source of the keys and the
 	// key that matched. KeyID shows when a rotation is finished.
 	Scheme, Source, KeyID string
-	// MessageID, Timestamp and Generation identify the message and the attempt.
+	// MessageID, Timestamp and Generation are as in [Message], as far as they
+	// are known.
 	MessageID  string
 	Timestamp  time.Time
 	Generation uint32
 	// Key names the record of a verified message whose id is not signed, for
-	// [Verifier.ForgetKey]. It is zero for other messages.
+	// [Verifier.ForgetKey]. With [ErrRepeated] it may name the count of the
+	// content instead. It is zero for other messages, and if the store was not
+	// called.
 	Key Key
 	// Repeats is how many messages with the same signed content were admitted
 	// before. See [Message.Repeats].
 	Repeats uint32
-	// Status is the status that the sender gets. It is zero if the handler
-	// wrote none (a panic, a hijack), and in report-only mode for an attempt
-	// that was not admitted.
+	// Status is the status of the handler, or of this package's response if the
+	// handler does not run. It does not show what a Deny function or an
+	// upstream middleware responds. It is zero if the handler panicked,
+	// hijacked the connection or returned an error, and in report-only mode for
+	// an attempt that was not admitted.
 	Status int
 	// BodyBytes is the size of the part of the body that was read.
 	BodyBytes int
@@ -53,8 +60,10 @@ type Event struct {
 	// admitted. See [Config.DangerouslyReportOnly].
 	ReportOnly bool
 	// Keys, Body, Check, Store and Handler are how long each part took. The
-	// parts are the key lookup, the wait for the body, the signature check, all
-	// calls to the store, and the handler.
+	// parts are the key lookup, the wait for the body, the signature check, the
+	// store, and the handler. Store is the time to claim the message and to
+	// record its outcome, and includes a challenge. [Commit] is part of
+	// Handler.
 	Keys, Body, Check, Store, Handler time.Duration
 	// Claim is the part of Store before the handler ran. The rest is the time
 	// to record the outcome.

@@ -9,8 +9,9 @@ import (
 // metrics and documentation share it.
 //
 // Every Reason is also a sentinel error: errors.Is(err, core.ErrReplay) is true
-// for every error of this module with that reason. A store or key source
-// reports a reason by returning an error that wraps it.
+// for every error of this module with that reason. A store reports
+// [ErrStoreFull], and a key source [ErrUnknownSource], by returning an error
+// that wraps it.
 type Reason string
 
 // These reasons say why an attempt was not admitted.
@@ -32,12 +33,14 @@ const (
 	// ErrBodyTooLarge: the body exceeds [Config.MaxBody], or a smaller limit
 	// upstream of the middleware.
 	ErrBodyTooLarge Reason = "body-too-large"
-	// ErrBodyTooSlow: the body did not arrive within [Config.BodyTimeout].
+	// ErrBodyTooSlow: the body did not arrive within [Config.BodyTimeout], or a
+	// shorter timeout of the server.
 	ErrBodyTooSlow Reason = "body-too-slow"
 	// ErrBodyConsumed: an upstream middleware read or changed the body, so the
 	// body cannot be verified.
 	ErrBodyConsumed Reason = "body-consumed"
-	// ErrMisconfigured: the program is misconfigured. The error says what to
+	// ErrMisconfigured: the program is misconfigured, or the message was
+	// handled at another address of the same [Verifier]. The error says what to
 	// change.
 	ErrMisconfigured Reason = "misconfigured"
 	// ErrKeysUnavailable: the key source failed or exceeded
@@ -53,21 +56,21 @@ const (
 	// begin.
 	ErrColdStart Reason = "cold-start"
 	// ErrReplay: the message was handled, and this attempt is not newer than an
-	// earlier one. A copy of the newest attempt is refused, an older attempt is
+	// earlier one. A copy of the newest attempt is refused; an older attempt is
 	// acknowledged. If attempts have no timestamp of their own, see
-	// [ErrRedelivery]. ErrReplay is also returned if the sender uses the
-	// content of the response: the earlier response was not kept, so it cannot
-	// be sent again.
+	// [ErrRedelivery]. If the sender uses the content of the response and
+	// [Config.Repeats] does not apply, redeliveries too are refused with
+	// ErrReplay, because the earlier response was not kept.
 	ErrReplay Reason = "replay"
 	// ErrRedelivery: the message was handled, and this is a later attempt. If
 	// attempts have no timestamp of their own, it may also be a replay. The
 	// attempt is acknowledged.
 	ErrRedelivery Reason = "redelivery"
-	// ErrRepeated: the same signed content arrived under other unsigned ids
-	// more times than [Config.Repeats] allows. If each attempt has its own
-	// timestamp, no second id is allowed. ErrRepeated is also returned if the
-	// content was handled before and nothing in the request shows whether it is
-	// the same event.
+	// ErrRepeated: the same signed content arrived more times than
+	// [Config.Repeats] allows, usually under other unsigned ids. If each
+	// attempt has its own timestamp, no second id is allowed. ErrRepeated is
+	// also returned if the content was handled before and nothing in the
+	// request shows whether it is the same event.
 	ErrRepeated Reason = "repeated"
 	// ErrIDReused: a message with this signed id was handled, but its signed
 	// content was different.
@@ -81,32 +84,35 @@ const (
 
 // These reasons say how an admitted attempt ended.
 const (
-	// Handled: the handler succeeded, and its success was recorded if the
-	// scheme identifies messages. Handshakes and challenges also have this
-	// reason. [Event].Err is nil only for Handled.
+	// Handled: the message was handled, and that was recorded if the scheme
+	// identifies messages. Handshakes and challenges also have this reason.
+	// [Event].Err is nil only for Handled.
 	Handled Reason = "handled"
-	// ErrHandlerFailed: the handler failed, so it runs again on the sender's
-	// retry. The claim is released or, if the store fails, ends with its lease.
+	// ErrHandlerFailed: the handler failed, so it may run again for the
+	// sender's next attempt. The claim is released or, if the store fails, ends
+	// with its lease.
 	ErrHandlerFailed Reason = "handler-failed"
 	// ErrClaimLost: the handler overran its lease, or the lease could not be
 	// renewed, and another attempt took over the message.
 	ErrClaimLost Reason = "claim-lost"
 	// ErrCommitFailed: the handler succeeded but the store could not record it
 	// within [Config.StoreTimeout]. The verifier keeps trying until
-	// [Config.Lease] ends. If that fails, the handler runs again on a retry.
+	// [Config.Lease] ends. If that fails, the handler runs again for a later
+	// attempt.
 	ErrCommitFailed Reason = "commit-failed"
 )
 
 // Error implements error, so that a Reason is a target of errors.Is.
 func (r Reason) Error() string { return string(r) }
 
-// Error is the type of every refusal in this package. It never contains a
-// secret, a computed MAC or the body.
+// Error is the type of every refusal in this package. This package puts no
+// secret, computed MAC or body in it. Errors from your key source or store are
+// wrapped as they are.
 type Error struct {
 	// Reason names what happened.
 	Reason Reason
 	// Detail says where it happened and what to do, for the person who reads
-	// the log. The sender never gets it.
+	// the log. [Error.Answer] does not contain it.
 	Detail string
 	// Err is the cause, or nil if there is none.
 	Err error
@@ -114,7 +120,8 @@ type Error struct {
 	status int // status of the acknowledgement, or zero if there is none
 }
 
-// Error returns the reason, detail and cause on one line.
+// Error returns the reason, the detail and the cause. The error of [New] has
+// one line for each mistake.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("hookonce: ")

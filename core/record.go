@@ -11,16 +11,17 @@ type State uint8
 // The states of a message. The State of a message without a record is zero.
 const (
 	// Claimed: an attempt has claimed the message, and its handler may be
-	// running. The claim ends with its lease.
+	// running. The claim ends with its lease, which may be renewed.
 	Claimed State = iota + 1
-	// Released: the handler failed on the last attempt, or an operator forgot
-	// the message. The handler may run again for this message.
+	// Released: the handler failed on the last attempt, the claim was undone,
+	// or an operator forgot the message. The handler may run again for this
+	// message.
 	Released
 	// Done: the message was handled.
 	Done
 	// Spent is the state of a record that binds one attempt to one message. It
-	// is used if an unsigned id is part of the message's identity. No other
-	// message may use that attempt.
+	// is used if an unsigned id is part of the message's identity and each
+	// attempt has its own timestamp. No other message may use that attempt.
 	Spent
 	// Counted is the state of a record that counts the messages with the same
 	// signed content and different unsigned ids. See [Config.Repeats].

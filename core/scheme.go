@@ -10,15 +10,15 @@ import (
 
 // Request is the part of an HTTP request that a scheme and a [KeySource] see.
 type Request struct {
-	// Method is the HTTP method, in upper case.
+	// Method is the HTTP method as it was received.
 	Method string
 	// URL is the request target as it was received: path and query, or an
 	// absolute URL. The URL's scheme and host are unverified: a [Scheme] that
 	// signs the URL takes them from its own configuration.
 	URL string
 	// Host is the host of the request as it was received, with or without a
-	// port. It is not signed. It serves only to detect that two endpoints share
-	// a verifier by mistake. Empty: unknown.
+	// port. It is not signed. The verifier uses it only to detect that two
+	// endpoints share a verifier by mistake. Empty: unknown.
 	Host string
 	// Header finds the header lines. The Header of an http.Request can be used
 	// directly. Nil means that the request has no headers. A [Scheme] and a
@@ -62,33 +62,35 @@ func (r *Request) Path() string {
 type Stamping uint8
 
 const (
-	// NotStamped: no signed field contains a time. A retry and a replay are
-	// identical byte for byte.
+	// NotStamped: no signed field contains a time. Nothing signed distinguishes
+	// a retry from a replay.
 	NotStamped Stamping = iota
 	// StampedOnce: the signed time belongs to the message and is the same in
-	// all its attempts. The time limits how old a message may be, but a retry
-	// and a replay are still identical byte for byte.
+	// all its attempts. The time limits how old a message may be, but nothing
+	// signed distinguishes a retry from a replay.
 	StampedOnce
 	// StampedEachAttempt: the sender signs every attempt with its own
 	// timestamp.
 	StampedEachAttempt
 	// NotIdentified: no signed field distinguishes messages. Either nothing is
-	// signed, or two genuine messages can be identical. Such a message is never
-	// claimed: the handler runs for each attempt, and for each replay. Only
-	// schemes with Dangerously in their name return it.
+	// signed, or two genuine messages can be identical. These messages are
+	// never claimed: the handler runs for each attempt, and for each replay. Of
+	// the bundled schemes, only some whose constructors have Dangerously in
+	// their names return it.
 	NotIdentified
 )
 
 // Scheme describes how one kind of sender signs. A Scheme only finds the parts
-// of a request. This package does the hashing, the comparing, the limits and
-// the claims, so a scheme cannot get them wrong. whtest.TestScheme tests this
-// contract. A Scheme is immutable and safe for concurrent use.
+// of a request. This package enforces the limits and makes the claims.
+// [HMACKey] and [Ed25519Key] hash and compare; a scheme with its own
+// [VerifyKey] does that itself. whtest.TestScheme tests this contract. A Scheme
+// is immutable and safe for concurrent use.
 //
 // A request passes through ReadHeader, then the key lookup, then ReadBody, then
-// the keys' Verify. Errors should wrap the sentinel that says what is wrong,
-// [ErrMissingHeader] or [ErrMalformed]. An error without a sentinel counts as
-// malformed. Errors must never contain a secret or the body. The Request and
-// the Attempt belong to the caller and must not be kept.
+// the keys' Verify. Errors should wrap the sentinel that says what is wrong:
+// [ErrMissingHeader], [ErrMalformed] or [ErrNoMatch]. An error without a
+// sentinel counts as malformed. Errors must never contain a secret or the body.
+// The Request and the Attempt belong to the caller and must not be kept.
 //
 // None of the five methods does I/O. A scheme with unusual properties describes
 // them in its [Facts], through the optional interface [Describer].
@@ -123,19 +125,20 @@ type VerifyKey interface {
 	// Verify reports whether one of a.Signatures is a valid signature of
 	// a.Content under this key. It hashes the content at most once for a MAC,
 	// compares in constant time, and accepts only the canonical text of a
-	// signature. An error means that the check could not be made, for example
-	// because a certificate could not be fetched. It never means that a
-	// signature is wrong.
+	// signature. A wrong signature is not an error. An error means that the
+	// check could not be made, for example because a certificate could not be
+	// fetched. An error that wraps [ErrNoMatch] means that the key that the
+	// message names is not trusted.
 	//
 	// A scheme whose keys may do I/O says so in [Facts.Fetches]. If ctx has
 	// ended, Verify does no I/O, and returns an error if it would need some. A
 	// key that does no I/O verifies under such a context as usual.
 	//
 	// For a request from an unknown source, the verifier calls Verify on
-	// another source's key, so that both cases take about the same time. The
-	// context has ended, and the result and the error are ignored. Package
-	// explain calls Verify under such a context, many times and with unsigned
-	// requests, for every key that does not fetch.
+	// another source's key if it has one, so that both cases take about the
+	// same time. In that call the context has ended, and the result and the
+	// error are ignored. Package explain calls Verify under such a context,
+	// many times and with unsigned requests, for every key that does not fetch.
 	Verify(ctx context.Context, a *Attempt) (bool, error)
 }
 
@@ -143,18 +146,19 @@ type VerifyKey interface {
 // for use.
 type Attempt struct {
 	// ID is the message id: 1 to 256 printable ASCII characters, or empty if
-	// the scheme has none.
+	// the message has none.
 	ID string
 	// IDSigned says that the signature covers ID. Only then does ID identify
-	// the message. Otherwise the signed content identifies the message, and ID
-	// is only for logs.
+	// the message. Otherwise the signed content identifies the message,
+	// together with Unsigned, and ID is only for logs.
 	IDSigned bool
 	// Stable holds the signed parts that all attempts of an event have in
 	// common. Set it for a sender that signs an id but renders the rest of the
 	// body again for each attempt. Two attempts under one signed ID must have
-	// equal Stable parts. Nil: the attempts must have equal signed content,
-	// except for the time (see [Content.WriteTime]). The parts may alias the
-	// body.
+	// equal Stable parts. If Stable is empty, the pieces written with
+	// [Content.WriteBody] must be equal or, if there are none, the content
+	// except the time (see [Content.WriteTime]). [Config.RendersAnew] turns
+	// that comparison off. The parts may alias the body.
 	Stable [][]byte
 	// Unsigned holds unsigned values that distinguish the sender's events, such
 	// as a delivery id or a topic. Each value is the same in all attempts of an
@@ -162,25 +166,26 @@ type Attempt struct {
 	// order, with a delivery id first. An element is "" if the request lacks
 	// the value, else 1 to 256 printable ASCII characters. The values count
 	// only together with the signed content, and only if no signed ID
-	// identifies the message. Nil means that there are none.
+	// identifies the message. If each attempt has its own timestamp, they count
+	// only if the first value is present and the time is marked with
+	// [Content.WriteTime]. Nil means that there are none.
 	Unsigned []string
 	// Indistinct says that two events of the sender may have the same signed
 	// content, and that nothing else in this request distinguishes the two.
 	// Either the sender sets no delivery id, or it always sets one and this
-	// request lost it. If such a message arrives again after it was handled, it
-	// may be another event. It is therefore refused with 503 ([ErrRepeated]),
-	// unless each attempt has its own timestamp.
+	// request lost it. A message that arrives again once it has been handled
+	// may therefore be another event. It is refused with 503 ([ErrRepeated]),
+	// unless each attempt has its own timestamp or Reply is set.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as for a
 	// chat command or a call menu. A redelivery of such a message is never
-	// acknowledged with an empty body. The handler runs again if
-	// [Config.Repeats] applies and allows it. Otherwise the redelivery is
-	// refused.
+	// acknowledged. The handler runs again if [Config.Repeats] applies and
+	// allows it. Otherwise the redelivery is refused.
 	Reply bool
 	// Timestamp is the signed time, or zero if there is none. It is checked
 	// against the tolerance as soon as it is known.
 	Timestamp time.Time
-	// Expires is the signed expiry time, or zero if the scheme has none.
+	// Expires is the signed expiry time, or zero if there is none.
 	Expires time.Time
 	// BodySigned says that the signature covers every byte of the body.
 	BodySigned bool
@@ -189,21 +194,22 @@ type Attempt struct {
 	// Content collects the signed bytes.
 	Content Content
 	// Unidentified says why a message with a valid signature cannot be
-	// identified, for example because its id is missing. Such a message is
-	// refused as malformed, after [Facts].Challenge is called and before the
-	// message is claimed. [Verifier.Verify], which claims nothing, accepts it.
+	// identified, for example because its id is missing. If the scheme
+	// identifies messages, such a message is refused as malformed, after
+	// [Facts.Challenge] is called and before the message is claimed.
+	// [Verifier.Verify], which claims nothing, accepts it.
 	Unidentified error
-	// If Unmatched is set, a message that no key verifies, or whose source is
-	// unknown, is refused with [ErrKeysUnavailable]. It is for schemes whose
-	// senders name keys that must be fetched. Such a scheme sets it while
-	// requests name too many unknown keys. It must depend on the request alone,
-	// never on a source, so that the refusal reveals no sources. Nil:
-	// [ErrNoMatch] and [ErrUnknownSource] apply.
+	// Unmatched, if set, makes the verifier refuse with [ErrKeysUnavailable] a
+	// message that no key verifies or whose source is unknown. It is for
+	// schemes whose senders name keys that must be fetched. Such a scheme sets
+	// it while requests name too many unknown keys. Unmatched must not depend
+	// on the source, so that the refusal reveals no sources. Nil: [ErrNoMatch]
+	// and [ErrUnknownSource] apply.
 	Unmatched error
 	// Hint names a likely cause if no key verifies the message: a part of the
 	// request that senders are known to sign differently. It is appended to the
-	// error with [ErrNoMatch], which the sender does not see. It must not
-	// contain a secret, a MAC or any part of the body. Empty: no hint.
+	// detail of an [ErrNoMatch], which [Error.Answer] does not contain. It must
+	// not contain a secret, a MAC or any part of the body. Empty: no hint.
 	Hint string
 	// State lets the scheme's methods pass data to its keys, such as a
 	// certificate's address.
@@ -237,8 +243,8 @@ func (a *Attempt) reset() {
 }
 
 // Content collects the signed bytes of a request in order. Small pieces are
-// copied. The body is only referenced, so signing "id.timestamp.body" does not
-// copy it. The zero value is empty.
+// copied. The body is only referenced, so an HMAC over "id.timestamp.body" does
+// not copy it. The zero value is empty.
 type Content struct {
 	small  []byte
 	insert []insertion
@@ -279,8 +285,8 @@ func (c *Content) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// WriteBody adds b without copying it. b must stay unchanged until the request
-// is verified.
+// WriteBody adds b without copying it. b must stay unchanged until the attempt
+// is admitted or refused.
 func (c *Content) WriteBody(b []byte) {
 	c.insert = append(c.insert, insertion{len(c.small), b})
 }

@@ -28,9 +28,9 @@ type signKey func(c *Content) string
 // NewSigner returns a [Signer] for whsec_ secrets (v1) and whsk_ signing keys
 // (v1a). A whsk_ key is a 32-byte seed, or Svix's 64 bytes of seed and public
 // key. If there are several keys, each message is signed with all of them, so
-// that receivers can switch keys at any time. NewSigner reports every mistake
-// at once. The error wraps [ErrMisconfigured], and also [errors.ErrUnsupported]
-// for a key that only verifies.
+// that receivers can switch keys at any time. NewSigner reports the mistakes in
+// all keys together. The error wraps [ErrMisconfigured], and also
+// [errors.ErrUnsupported] for a key that only verifies.
 func NewSigner(secrets ...string) (*Signer, error) {
 	s := new(Signer)
 	var mistakes []error

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Key names a record in a [SeenStore]. It is the SHA-256 of the length-prefixed
-// scheme, source and identity of the message. If the store has the optional
-// method Scope, the result of Scope replaces the first four bytes, big-endian.
-// Any 32 bytes are a valid key.
+// Key names a record in a [SeenStore]. It is derived from a SHA-256 of the
+// length-prefixed scheme, source and identity of the message. If the store has
+// the optional method Scope, the result of Scope replaces the first four bytes,
+// big-endian. Any 32 bytes are a valid key.
 type Key [32]byte
 
 // MarshalText returns the key in hexadecimal, as in logs. It implements
@@ -43,22 +43,24 @@ func (v Value) WindowEnd() time.Time {
 }
 
 // SeenStore is an atomic map whose entries expire. This package builds the
-// claim protocol on its only method, Swap. docs/writing-a-store.md shows how to
-// write a store, and whtest.TestSeenStore tests this contract.
+// claim protocol on its only required method, Swap. docs/writing-a-store.md
+// shows how to write a store, and whtest.TestSeenStore tests this contract.
 //
 // A store must be safe for concurrent use, honor ctx, and return an error if it
-// is not certain of the result. After an error the attempt gets 503 and is not
-// admitted. A store that is full returns an error that wraps [ErrStoreFull].
-// ctx has the values of the request's context, except in background calls:
-// renewals and late outcomes.
+// is not certain of the result. If a claim fails, the attempt gets 503 and is
+// not admitted. A store that is full returns an error that wraps
+// [ErrStoreFull]. ctx has the values of the request's context, except in
+// background calls: renewals and late outcomes.
 //
-// A store instance belongs to one verifier. A store may have four optional
-// methods. The first two report since when the store has had all records. An
-// attempt with an earlier timestamp may be a replay of a message whose record
-// the store lost. Such an attempt is refused with [ErrColdStart] instead of
-// being handled as new. ErrColdStart does not protect messages without a signed
-// timestamp. A store has one of the first two methods, or neither if it cannot
-// detect a loss.
+// A store instance serves one verifier, or several whose schemes or source
+// names differ (see [Keys.From]).
+//
+// A store may have up to four optional methods. The first two tell how far back
+// the store's records reach. An attempt with an earlier timestamp may be a
+// replay of a message whose record the store lost. Such an attempt is refused
+// with [ErrColdStart] instead of being handled as new. ErrColdStart does not
+// protect messages without a signed timestamp. A store has one of the first two
+// methods, or neither if it cannot detect a loss.
 //
 //   - Forgets() bool: true for a store in the memory of the program. Such a
 //     store has every record since [New].
@@ -73,9 +75,10 @@ func (v Value) WindowEnd() time.Time {
 //     other's messages without handling them.
 //   - Scope(scheme, source string) uint32: for a store that divides its
 //     capacity fairly among sources. The keys of a scheme and source begin with
-//     the result. It must not change while the store has records, so a durable
-//     store cannot use this method. A tenant must not be able to choose a
-//     source name that has another tenant's result.
+//     the result. It must not change while the store has records. A randomly
+//     seeded hash changes at a restart, so a durable store cannot use one. A
+//     tenant must not be able to choose a source name that has another tenant's
+//     result.
 type SeenStore interface {
 	// Swap sets the value of key to next for ttl if the live value equals old.
 	// If old is zero, the key must have no live value. Swap returns the value

@@ -18,11 +18,11 @@ import (
 // one endpoint: one address that is registered with one sender, or one route
 // whose tenants a [KeySource] names. Create one with [New] at start-up for each
 // endpoint. Give each its own store namespace or its own source (see
-// [Keys.From]). A sender that delivers one event to two endpoints gives both
-// deliveries the same id. If the two addresses differ in public host name, path
-// or query, a verifier that serves both refuses the second delivery as a
-// misconfiguration after the first was handled. It cannot distinguish endpoints
-// that differ only in port, IP address or private host name. It may then
+// [Keys.From]). A sender that delivers one event to two endpoints may give both
+// deliveries the same id. If one verifier serves both, it refuses the second
+// delivery as a misconfiguration once the first has been handled. That works
+// only if the two addresses differ in public host name, path or query. If they
+// differ only in port, IP address or private host name, the verifier may
 // acknowledge the second delivery without running the handler. A Verifier is
 // immutable and safe for concurrent use.
 type Verifier struct {
@@ -53,8 +53,8 @@ type Verifier struct {
 }
 
 // New returns a [Verifier] with the keys to trust, the seen-id store and
-// optional settings. It reports all mistakes in them at once, each with its
-// fix, in an error that wraps [ErrMisconfigured].
+// optional settings. It reports the mistakes in them together, in an error that
+// wraps [ErrMisconfigured].
 func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	cfg, facts, mistakes := config.withDefaults()
 	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys, name: cfg.Scheme.Name(), stamping: cfg.Scheme.Stamping(), facts: facts}
@@ -133,7 +133,7 @@ func ceilMilli(d time.Duration) int64 {
 // the handler returns. The body must not be changed.
 type Message struct {
 	// ID is the message id, the same for all attempts. It is empty if the
-	// scheme has none.
+	// message has none.
 	ID string
 	// Timestamp is the signed time of the attempt, or of the message if the
 	// scheme signs the time once. It is zero if no time is signed.
@@ -151,13 +151,14 @@ type Message struct {
 	// key that verified the message.
 	Scheme, Source, KeyID string
 	// Generation grows with each admission of the message. It is a fencing
-	// token for effects elsewhere. [Verifier.Verify] leaves it zero.
+	// token for effects elsewhere. It is zero for a scheme that does not
+	// identify messages, and after [Verifier.Verify].
 	Generation uint32
 	// Repeats is how many messages with the same signed content were admitted
 	// before. A message counts again each time that its handler runs again for
 	// the response. It is above zero only where [Config.Repeats] applies. If it
 	// is above zero, either the sender repeats itself, or an attacker captured
-	// a request. Repeats is at most 16,382. [Verifier.Verify] leaves it zero.
+	// a request. Repeats is at most 16,382. It is zero after [Verifier.Verify].
 	Repeats uint32
 }
 
@@ -473,8 +474,8 @@ var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 // [Secrets] without a source name (see [Keys.From]).
 //
 // Forget works only for messages whose id is signed. See [Verifier.ForgetKey]
-// for other messages. The error is an [*Error] if the store failed. Otherwise
-// the error says why there was nothing to forget.
+// for other messages. The error is an [*Error] if the store failed. Any other
+// error says why there was nothing to forget.
 func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 	key, err := v.keyOf(source, id)
 	if err != nil {
@@ -484,11 +485,11 @@ func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 }
 
 // ForgetKey is like [Verifier.Forget], but takes the key of the record, so it
-// works for every message. The key is [Event.Key], which [SlogObserver] logs as
-// "key" if no id is signed. [Key.UnmarshalText] parses the logged text.
-// Forgetting a message keeps the count of its content (see [Config.Repeats]).
-// With the key of the count itself, as logged with [ErrRepeated], ForgetKey
-// restarts the count. Errors are as for Forget.
+// also works for messages whose id is not signed. The key is [Event.Key], which
+// [SlogObserver] logs as "key" if no id is signed. [Key.UnmarshalText] parses
+// the logged text. Forgetting a message keeps the count of its content (see
+// [Config.Repeats]). With the key of the count itself, as logged with
+// [ErrRepeated], ForgetKey restarts the count. Errors are as for Forget.
 func (v *Verifier) ForgetKey(ctx context.Context, key Key) error {
 	return v.claims.forget(ctx, key)
 }

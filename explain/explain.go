@@ -17,10 +17,10 @@ const maxDetail = 2 << 10
 type Explanation struct {
 	// Authentic says that the verifier accepts the signature and the timestamp.
 	Authentic bool `json:"authentic"`
-	// Reason is the verifier's reason. It is empty if the verifier accepts the
-	// request.
+	// Reason is the reason of r.Err or, if that is nil, of the verifier's
+	// error. It is empty if there is neither.
 	Reason core.Reason `json:"reason,omitempty"`
-	// Detail is the verifier's error text.
+	// Detail is the text of the same error, without configured secrets.
 	Detail string `json:"detail,omitempty"`
 	// Findings are sorted, the most likely first. Proven findings belong
 	// together: the signature verifies once all of them are undone, and undoing
@@ -42,16 +42,16 @@ type Finding struct {
 	// false, the finding is an observation.
 	Proven bool `json:"proven"`
 	// What describes the mistake, Remedy the fix, and Look the place to check.
-	// Each is one sentence.
+	// Each is a phrase, or one or two sentences.
 	What   string `json:"what"`
 	Remedy string `json:"remedy"`
 	Look   string `json:"look"`
 }
 
-// Request explains why a request was refused. If r.Err is nil, Request calls
-// the verifier. Set r.Err if you have it: the error can contain facts that the
-// request no longer shows, such as that the body was read before. r.Request is
-// not changed.
+// Request explains why a request was refused. If r.Err is nil, Request uses the
+// error that the verifier returns now. Set r.Err if you have it: the error can
+// contain facts that the request no longer shows, such as that the body was
+// read before. r.Request is not changed.
 //
 // others holds the keys of other tenants, endpoints or environments, by name.
 // With them, Request can detect that a message was meant for another tenant.
@@ -60,8 +60,8 @@ type Finding struct {
 // Request does no I/O except for one call of the verifier's key source. It
 // calls a key's Verify only with a context that has ended, and never calls a
 // key that fetches (see [core.Facts]). The work is limited. A body of 1 MiB
-// takes at most about a tenth of a second. Most messages that Request cannot
-// explain take ten milliseconds. Request is safe for concurrent use.
+// takes at most about a tenth of a second. Most messages that it cannot explain
+// take less than ten milliseconds. Request is safe for concurrent use.
 func Request(ctx context.Context, r core.Refused, others map[string]*core.Keys) Explanation {
 	e, _ := explain(ctx, r, others)
 	return e
@@ -138,9 +138,9 @@ func (s *search) say(err error) (core.Reason, string) {
 	return reason, oneLine(s.hide(err.Error()), maxDetail)
 }
 
-// String returns the mistakes on the first line, then the fix for each and the
-// place to check. The first line can be read alone: [Hook] logs it as its
-// message.
+// String returns the proven mistakes, or the most likely observation, on the
+// first line. The fix for each, the place to check and further observations
+// follow. The first line can be read alone: [Hook] logs it as its message.
 func (e Explanation) String() string {
 	var b strings.Builder
 	if e.Authentic && len(e.Findings) == 0 {

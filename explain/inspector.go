@@ -12,12 +12,13 @@ import (
 
 // Inspector is a web page that shows the delivery attempts that a running
 // application receives, as they arrive. An attempt that was refused without a
-// valid signature is shown in full, with its explanation. For a verified
-// attempt, the page shows only the event, because the verifier passes only
-// unverified requests to the hook. To see verified attempts in full, run
-// "hookonce listen --inspect --forward-to URL" with the application's URL. The
-// page keeps the last 200 attempts, and at most 64 MiB. Create an Inspector
-// with [DangerouslyNewInspector]. It is safe for concurrent use.
+// valid signature is shown with its headers, its body and an explanation.
+// Secrets and signatures are masked. For a verified attempt, the page shows
+// only the event, because the verifier passes only unverified requests to the
+// hook. To see verified attempts in full, run "hookonce listen --inspect
+// --forward-to URL" with the application's URL. The page keeps the last 200
+// attempts, and at most 64 MiB. Create an Inspector with
+// [DangerouslyNewInspector]. It is safe for concurrent use.
 type Inspector struct {
 	page   *inspect.Page
 	others map[string]*core.Keys

@@ -27,19 +27,19 @@ type transport struct {
 //
 // The transport keeps a webhook-id header that the caller sets. Set the same id
 // for every attempt of a message. Without that header the request is a new
-// message with a new id. Each request gets a new timestamp. The transport does
-// not rewind the body. If you send a request again without a new Body, only
-// what is left of the old Body is signed and sent, which is usually nothing.
-// That is not an error. To retry, set Body again, for example with req.Body,
-// err = req.GetBody() if GetBody is set, and keep the webhook-id header of the
-// first attempt.
+// message with a new id. Each request is signed with the current time, in whole
+// seconds. The transport does not rewind the body. If you send a request again
+// without a new Body, only the rest of the old Body is signed and sent. Usually
+// that is nothing, and there is no error. To retry, set Body again, for example
+// with req.Body, err = req.GetBody() if GetBody is set, and keep the webhook-id
+// header of the first attempt.
 //
 // The transport reads and closes the body, and signs it. A body over 32 MiB is
-// an error. The caller's request is not changed. The transport refuses
-// redirects with an error. Standard Webhooks defines redirects as failures, and
-// following one would send the message to an address that nobody registered. To
-// get the redirect response instead, let http.Client.CheckRedirect return
-// http.ErrUseLastResponse.
+// an error. Apart from its Body, the caller's request is not changed. The
+// transport refuses redirects with an error. Standard Webhooks defines
+// redirects as failures, and following one would send the message to an address
+// that nobody registered. To get the redirect response instead, let
+// http.Client.CheckRedirect return http.ErrUseLastResponse.
 func NewTransport(signer *core.Signer, base http.RoundTripper) http.RoundTripper {
 	if signer == nil {
 		panic("nethttp.NewTransport: the signer is nil: create one with core.NewSigner and check its error")

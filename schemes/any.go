@@ -30,10 +30,10 @@ import (
 // that sign a header or a timestamp but no id. Give those schemes their own
 // endpoint.
 //
-// Each secret is used by every member that can parse it. If members mix shared
-// secrets and public keys, prefix each secret with its member's name and a
-// colon, as in "discord:…". This prevents a public key from being used as a
-// shared secret. Each member needs a unique name.
+// Each secret is used by every member that can parse it. But if members mix
+// shared secrets and public keys, prefix each secret with its member's name and
+// a colon, as in "discord:…". Then only that member uses it, so a public key is
+// never used as a shared secret. Each member needs a unique name.
 //
 // The widest tolerance among the members applies to all messages. Set
 // [core.Config].Past and Future to narrow it. If a member signs the URL,

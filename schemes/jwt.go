@@ -87,8 +87,8 @@ type JWT struct {
 	Indistinct bool
 }
 
-// Scheme checks the description and returns a scheme. The error lists every
-// mistake.
+// Scheme checks the description and returns a scheme. The error lists the
+// mistakes together.
 func (t JWT) Scheme() (core.Scheme, error) {
 	s, err := t.build()
 	if err != nil {

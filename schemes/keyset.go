@@ -36,8 +36,8 @@ type KeySetOptions struct {
 
 // KeySet returns a version of scheme that takes its public keys from a JSON Web
 // Key Set (RFC 7517). The secret is the URL of the key set, such as
-// "https://keys.example.com/jwks.json". Any other secret goes to scheme
-// unchanged.
+// "https://keys.example.com/jwks.json". Any secret that does not start with
+// https:// goes to scheme unchanged.
 //
 //	schemes.KeySet(scheme, schemes.KeySetOptions{Hosts: []string{"keys.example.com"}})
 //
@@ -51,19 +51,20 @@ type KeySetOptions struct {
 // algorithm, RS256 or PS512.
 //
 // A message may name its key with the kid of a JWT or the keyid of RFC 9421.
-// Then only that key verifies the message. Otherwise every key is tried. A
-// custom scheme names the key through its [core.Attempt].State, which must have
-// a method KeyID() string. A URL in a message, such as jku, is never used. For
-// a scheme that already uses key sets, such as [Kinde], o replaces its options.
+// Then only keys with that id are tried. If a message names no key, every key
+// in the set is tried. A custom scheme names the key through its
+// [core.Attempt].State, which must have a method KeyID() string. A URL in a
+// message, such as jku, is never used. For a scheme that already uses key sets,
+// such as [Kinde], o replaces its options.
 //
 // KeySet caches a key set for an hour. A message that names an unknown key
 // causes a refresh. So does a message that names no key and that no cached key
-// verifies. Each URL is refreshed at most every 30 seconds, however many
+// verifies. A cached set is refreshed at most every 30 seconds, however many
 // messages an attacker sends. A sender must therefore publish a key at least 30
 // seconds before using it. If a refresh fails, the old set stays in use for up
 // to a day, and KeySet tries again after a minute. Without an old set, KeySet
-// tries again after 5 seconds. A set may be at most 64 KiB long and contain at
-// most 16 keys that fit the scheme.
+// tries again after 5 seconds at the earliest. A set may be at most 64 KiB long
+// and contain at most 16 keys that fit the scheme.
 //
 // The keys in a set may sign more than messages. An identity provider also
 // signs access tokens with them: see [JWT] for how to reject those tokens.

@@ -63,7 +63,7 @@ type Template struct {
 	// id, and no other message has it. Content decides whether it is signed. A
 	// signed id identifies the message on its own. An id in an unsigned header
 	// is a delivery id: it identifies the message together with the signed
-	// content, up to the limit in [core.Config].Repeats. A message without its
+	// content (see [core.Config].Repeats for the limit). A message without its
 	// id is rejected unless IDOptional is set.
 	ID Field
 	// IDOptional accepts messages without an id. The signed content identifies
@@ -80,8 +80,8 @@ type Template struct {
 	// array. Stable is for a sender that signs an id but renders the rest of
 	// the body again for each attempt. All attempts with the same id must agree
 	// in these members. If Stable is empty, or if none of its members is
-	// present, the attempts must agree in the whole signed content except the
-	// timestamp.
+	// present, the attempts must agree in the whole body except a timestamp in
+	// it.
 	Stable []Field
 	// Indistinct says that two events may have the same signed content, or that
 	// this is unknown. When such content arrives again, it may be another
@@ -102,10 +102,10 @@ type Template struct {
 	// Nonce. {secret} is the secret, and must come last.
 	Content string
 	// Gunzip says that the sender signs the body before compressing it with
-	// gzip. The scheme decompresses such a body, up to 8 MiB and 64 times its
-	// size. The result is signed and identifies the message. Other compressed
-	// bytes may decompress to the same result, so BodySigned is false for a
-	// compressed body.
+	// gzip. The scheme decompresses such a body, up to 8 MiB and about 64 times
+	// its size. The result is signed and identifies the message. Other
+	// compressed bytes may decompress to the same result, so BodySigned is
+	// false for a compressed body.
 	Gunzip bool
 	// URL is the endpoint's public URL, for {url}. The host never comes from
 	// the request. If URL is only an origin, the path and the query come from
@@ -153,8 +153,8 @@ func Item(header string, index int) Field {
 	return Field{header: http.CanonicalHeaderKey(header), item: index}
 }
 
-// Query returns the [Field] for the value of a URL parameter. The parameter
-// must occur exactly once.
+// Query returns the [Field] for the value of a URL parameter. A request with
+// two such parameters is rejected.
 func Query(name string) Field { return Field{query: name} }
 
 // JSON returns the [Field] for a string or number in the JSON body. path lists
@@ -227,8 +227,8 @@ var (
 	SHA256     = Algorithm{&plainHash} // needs a Content that ends with {secret}; weaker than an HMAC, for senders that offer nothing better
 )
 
-// Scheme checks the template and returns a scheme. The error lists every
-// mistake.
+// Scheme checks the template and returns a scheme. The error lists the mistakes
+// together.
 func (t Template) Scheme() (core.Scheme, error) {
 	s, err := t.build()
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Clock is a clock that moves only when it is set. Use its Now method as Clock
-// in a [core.Config]:
+// Clock is a clock that moves only when a test sets or advances it. Use its Now
+// method as Clock in a [core.Config]:
 //
 //	clock := whtest.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 //	v, err := core.New(keys, seen, &core.Config{Clock: clock.Now})

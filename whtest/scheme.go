@@ -38,7 +38,7 @@ type Subject struct {
 	Sign func(id string, at time.Time, content []byte) *core.Request
 	// Handshake returns the request that the sender uses to verify the
 	// endpoint. Set it if the scheme has AnswerHandshake (see [core.Facts]).
-	// Nil: Scheme has no AnswerHandshake.
+	// Nil: Scheme does not respond to such handshakes.
 	Handshake func() *core.Request
 	// Challenge returns the signed request that the sender uses to verify the
 	// endpoint. Set it if the scheme has Challenge (see [core.Facts]). Nil: the

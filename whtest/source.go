@@ -45,7 +45,7 @@ func (s *Source) Fail(err error) {
 }
 
 // Stall makes all further lookups wait until their context ends, and return the
-// context's error. If on is false, new lookups no longer wait.
+// context's error, if on is true. If on is false, new lookups do not wait.
 func (s *Source) Stall(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -34,15 +34,15 @@
 //
 // The expiry is part of the value. It is a time on the clock of the process
 // that wrote the value. The process that reads the value compares the expiry
-// with its own clock. Both clocks also check the signed timestamps, so a fast
-// clock that ends a record early also refuses the attempts against which the
-// record protected. Clocks may differ by [core.Config.Skew], as for every
-// store.
+// with its own clock. If the sender signs a timestamp, the same clocks check
+// it: a fast clock that ends a record early also refuses the attempts against
+// which the record protected. Clocks may differ by [core.Config.Skew], as for
+// every store.
 //
-// So the engine's own expiry is needed only to clean up. It may be coarse, late
-// or absent, but never early. If the engine has none, run a job that deletes
-// expired records. The last 8 bytes of a value are its expiry, big-endian, in
-// Unix milliseconds. The job must also delete by revision.
+// The engine's own expiry is therefore needed only to clean up. It may be
+// coarse, late or absent, but never early. If the engine has none, run a job
+// that deletes expired records. The last 8 bytes of a value are its expiry,
+// big-endian, in Unix milliseconds. The job must also delete by revision.
 package casstore
 
 import (

@@ -12,9 +12,10 @@ import (
 )
 
 // KnownSince returns the time from which the engine has all records of this
-// namespace. A restart that loses them moves the time forward. It is the zero
-// time before the first claim. The store reads a marker for this purpose, once
-// a second and after each error.
+// namespace, unless it lost only some of them. A restart that loses all of them
+// moves the time forward. KnownSince is the zero time before the first claim.
+// The store reads a marker for this purpose: in the first claim of each second,
+// and in the first claim after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 const (

@@ -9,7 +9,7 @@
 //
 //   - A restart loses all records. So the verifier responds 503 with
 //     Retry-After to attempts with a timestamp before the start. If the sender
-//     signs a new timestamp for each attempt, the next attempt is accepted. By
+//     signs a new timestamp for each attempt, a later attempt is accepted. By
 //     default core.New refuses schemes that sign no timestamp, because nothing
 //     would protect their messages after a restart.
 //   - Each process has a separate store: several instances behind a load
@@ -28,9 +28,9 @@
 // # Memory
 //
 // A record takes about 100 bytes. The garbage collector does not scan records,
-// and the store has no goroutine. Each operation removes up to three expired
+// and the store has no goroutine. Each operation also removes a few expired
 // records. Occasionally an operation grows or sorts a part of the table, which
-// is then locked for up to a millisecond.
+// is then locked for about a millisecond.
 //
 // The store uses real time, not core.Config.Clock. In a test, use
 // testing/synctest to move the time.
@@ -41,16 +41,17 @@
 // whose replay window is over, oldest first, and counts them in Store.Stats. If
 // the sender signs a timestamp, the tolerance still protects them against
 // replay. On a late retry by the sender the handler runs again. If there is no
-// such message to drop, the store refuses new messages with an error that wraps
+// such message to drop, the store refuses new records with an error that wraps
 // [core.ErrStoreFull], and their senders retry later. The store never evicts a
 // record within its replay window.
 //
 // # Shares
 //
-// No tenant can use up the capacity of the others. A tenant may have at most 15
-// times as many records as there are free places. That is 15/16 of the capacity
-// for one tenant, or 15/31 each for two that take all they can. See [stores]
-// for the shares of a full memstore.
+// One tenant cannot use up the capacity of the others. A tenant may have at
+// most 15 times as many records as there are free places. Tenants are counted
+// in 4,096 groups, by a hash of their names, so two may share a count. That is
+// 15/16 of the capacity for one tenant, or 15/31 each for two that take all
+// they can. See [stores] for the shares of a full memstore.
 //
 // [stores]: https://github.com/hookonce/hookonce/blob/main/docs/stores.md#run-memstore
 package memstore
@@ -98,10 +99,11 @@ const (
 // Capacity limits the number of records. n must be from 1 to 1 << 30.
 // [core.New] reports any other number. Default: 1,048,576.
 //
-// Every message takes one record for [core.Config.Remember], 25 hours by
-// default. Capacity must be at least the number of messages in one replay
-// window. The window is the past tolerance, the future tolerance and a margin:
-// ten and a half minutes by default.
+// A handled message takes one record for [core.Config.Remember], 25 hours by
+// default, and another one if unsigned ids are part of its identity. Capacity
+// must be at least the number of records in one replay window. The window is
+// the past tolerance, the future tolerance and a margin: ten and a half minutes
+// by default. If the sender signs no timestamp, the window is Remember.
 func Capacity(n int) Option { return func(s *Store) { s.capacity = int64(n) } }
 
 // New returns an empty store. It allocates little: memory grows with the
@@ -222,9 +224,9 @@ func (s *Store) now() clock {
 
 func milli(nano int64) int64 { return nano / int64(time.Millisecond) }
 
-// Scope is called by core for each message: see [core.SeenStore]. The result is
-// a hash with a seed of this store. So an attacker cannot choose a source name
-// that has the same result as another.
+// Scope is called by core for the key of each message: see [core.SeenStore].
+// The result is a hash with a random seed of this store, so an attacker cannot
+// choose a source name that has the same result as another.
 func (s *Store) Scope(scheme, source string) uint32 {
 	return uint32(maphash.String(s.seed, scheme)>>32 ^ maphash.String(s.seed, source)) //nolint:gosec // half of the hash is as good
 }

@@ -37,10 +37,11 @@ func bucketsOf(namespace string) (all [buckets]bucket) {
 }
 
 // KnownSince returns the time from which the server has all records of this
-// namespace. The time moves forward after a FLUSHALL, a restart without
-// persistence, or a change of the database. It is zero before the first claim
-// or [Store.Check]. To detect a loss, the store reads a marker on the server.
-// It does so in the first claim of each millisecond, and after each error.
+// namespace, unless it lost only some of them. The time moves forward after a
+// FLUSHALL, a restart without persistence, or a change of the database. It is
+// zero before the first claim or [Store.Check]. To detect a loss, the store
+// reads a marker on the server. It does so in the first claim of each
+// millisecond, and after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 // mark writes a marker to all buckets at once: otherwise one bucket after the

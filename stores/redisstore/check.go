@@ -14,9 +14,9 @@ var ErrNotSeen = errors.New("cannot be read by this user")
 
 // Check checks that the server responds, lets this user claim, is not a
 // read-only replica, evicts nothing, and keeps its data across a restart. It
-// returns all faults, each with its fix, or nil. See [ErrNotSeen] for settings
-// that the server hides. Call Check when the program starts, with a ctx that
-// has a deadline. In a cluster it checks one node.
+// returns the faults that it finds, each with its fix, or nil. See [ErrNotSeen]
+// for settings that the server hides. Call Check when the program starts, with
+// a ctx that has a deadline. In a cluster it checks one node.
 //
 // Check also writes the markers for [Store.KnownSince], if there are none.
 // Without Check, the first claim writes them.

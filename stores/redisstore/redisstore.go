@@ -18,9 +18,9 @@
 //
 //   - Set maxmemory-policy noeviction. Every other policy drops records to free
 //     memory, and a message without a record can be replayed. The store reads
-//     the policy every second and after each error, and admits nothing under
-//     another policy. With noeviction a full server refuses new messages, and
-//     their senders retry later.
+//     the policy once a second while it is in use, and after each error. Once
+//     it has seen another policy, it admits nothing. With noeviction a full
+//     server refuses new messages, and their senders retry later.
 //   - Set appendonly yes. Otherwise a restart loses all records after the last
 //     snapshot. With appendfsync always, neither a crash nor a power failure
 //     loses records. With everysec, either can lose the last second or two.
@@ -38,12 +38,12 @@
 //
 // The store detects that a server lost all records, and refuses attempts that
 // were signed before the loss ([core.ErrColdStart], Store.KnownSince). Messages
-// without a signed timestamp are handled again, as are messages that are
+// without a signed timestamp may be handled again, as may messages that are
 // claimed within a millisecond after the loss.
 //
 // If the server fills up while a handler runs, it also refuses to record the
-// success. If it has no free memory within core.Config.Lease, the handler runs
-// a second time on the sender's next attempt.
+// success. If it has no free memory within core.Config.Lease, the success is
+// lost: if the sender sends the message again, the handler runs again.
 //
 // A message takes about 200 bytes for core.Config.Remember, 25 hours by
 // default. Redis then removes its record. See [stores] for setup and figures.

@@ -12,10 +12,10 @@ import (
 )
 
 // Check finds faults that keep the store from working or from being durable. It
-// returns all faults, each with its fix. Among them are a missing table, a
-// table that differs from the schema, and a user who may not write. Check also
-// finds a read-only server, wrong settings of the connection or the file, and a
-// pooler for which the driver is not configured.
+// returns the faults that it finds, each with its fix. Among them are a missing
+// table, a table that differs from the schema, and a user who may not write.
+// Check also finds a read-only server, wrong settings of the connection or the
+// file, and a pooler for which the driver is not configured.
 //
 // Check claims, claims again, settles and deletes in a transaction that it
 // rolls back. On PostgreSQL it also commits and removes records outside that

@@ -31,8 +31,8 @@ type Purged struct {
 // hours. A record with a shorter life than its neighbors may therefore stay in
 // the table for up to six hours longer.
 //
-// Each function in progress is called once a second and at the end. If ctx
-// ends, the records deleted so far stay deleted.
+// Each function in progress is called about once a second and at the end. If
+// ctx ends, the records deleted so far stay deleted.
 func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed int64, err error) {
 	if err := s.mistake(); err != nil {
 		return 0, err
@@ -56,9 +56,10 @@ func (s *Store) Purge(ctx context.Context, progress ...func(Purged)) (removed in
 	return p.done.Removed, err
 }
 
-// PurgeEvery purges at once, and then once in each interval until ctx ends. It
-// blocks: start it with go. report, if not nil, is called after each purge.
-// PurgeEvery continues after a failed purge. progress is as in [Store.Purge].
+// PurgeEvery purges at once, and again when interval has passed after each
+// purge, until ctx ends. interval is at least a second. It blocks: start it
+// with go. report, if not nil, is called after each purge. PurgeEvery continues
+// after a failed purge. progress is as in [Store.Purge].
 func (s *Store) PurgeEvery(ctx context.Context, interval time.Duration, report func(removed int64, err error), progress ...func(Purged)) {
 	interval = max(interval, time.Second)
 	for ctx.Err() == nil {

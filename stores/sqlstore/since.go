@@ -13,11 +13,11 @@ import (
 )
 
 // KnownSince returns the time from which the table has all records of this
-// namespace. The time moves forward after a TRUNCATE, a crash that emptied an
-// UNLOGGED table, or a change of the database or file. It is the zero time
-// before the first claim or [Store.Migrate]. To detect a loss, the store reads
-// a marker in the table. It does so in the first claim of each ten
-// milliseconds, and in the first claim after each error.
+// namespace, unless it lost only some of them. The time moves forward after a
+// TRUNCATE, a crash that emptied an UNLOGGED table, or a change of the database
+// or file. It is the zero time before the first claim or [Store.Migrate]. To
+// detect a loss, the store reads a marker in the table. It does so in the first
+// claim of each ten milliseconds, and in the first claim after each error.
 func (s *Store) KnownSince() time.Time { return s.birth.Since() }
 
 // sinceKey is the key of the row with a namespace's marker. The row never

@@ -82,8 +82,9 @@ func (s *Store) mistake() error {
 	return nil
 }
 
-// Swap implements [core.SeenStore]. Its errors say what to do, and wrap the
-// driver's error. They also wrap [core.ErrStoreFull] if the database is full.
+// Swap implements [core.SeenStore]. Its errors wrap the driver's error, and say
+// what to do about the common ones. They also wrap [core.ErrStoreFull] if the
+// database is full.
 func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, ttl time.Duration) (core.Value, error) {
 	if err := s.mistake(); err != nil {
 		return core.Value{}, err
