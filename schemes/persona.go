@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // No id is signed, so each attempt counts as a separate message. This scheme
 // has not been tested against an official library or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at docs.withpersona.com/webhooks-best-practices.
+// Source: docs.withpersona.com/docs/webhooks-best-practices, as of November
+// 2026.
 func Persona() core.Scheme {
 	return must(Template{
 		Name: "persona", Signature: Header("Persona-Signature"), List: ",", Label: "v1=",

@@ -9,8 +9,8 @@ import "github.com/hookonce/hookonce/core"
 // timestamp. This scheme has not been tested against an official library or a
 // published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at primer.io/docs/api-reference/get-started/webhooks.
+// Source: primer.io/docs/api-reference/get-started/configure-webhooks, as of
+// November 2026.
 func Primer() core.Scheme {
 	return must(Template{
 		Name: "primer", Signature: Header("X-Signature-Primary"),
