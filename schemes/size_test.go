@@ -17,7 +17,7 @@ import (
 // what is linked.
 func built(t *testing.T, scheme string) (size int64, symbols string) {
 	t.Helper()
-	dir, err := os.MkdirTemp(".", "testdata-size-") //nolint:usetesting // inside the module, whose packages it imports
+	dir, err := os.MkdirTemp(".", ".size-") //nolint:usetesting // inside the module, whose packages it imports; hidden from tests that walk it
 	if err != nil {
 		t.Fatal(err)
 	}
