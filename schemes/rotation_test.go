@@ -43,3 +43,28 @@ func TestPersonaSignsWithBothSecretsDuringARotation(t *testing.T) {
 		})
 	}
 }
+
+// TestPrimerSignsWithBothSecretsDuringARotation: a receiver with either secret
+// accepts the request.
+func TestPrimerSignsWithBothSecretsDuringARotation(t *testing.T) {
+	t.Parallel()
+	const other = "another-secret-another-secret-12"
+	now := time.Unix(1_800_000_000, 0)
+	signature := func(key string) string {
+		return asMap(subjects()["primer"].sign(key, "", now, []byte("{}")).Header).Get("X-Signature-Primary")
+	}
+	for _, own := range []string{secret, other} {
+		v, err := core.New(core.Secrets(own), memstore.New(), &core.Config{Scheme: schemes.Primer(), DangerouslyReplayableAfterRestart: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request("{}", "X-Signature-Primary", signature(secret), "X-Signature-Secondary", signature(other))
+		if err := v.Inspect(t.Context(), r).Err; err != nil {
+			t.Error(err)
+		}
+		r.Body = []byte("{ }")
+		if err := v.Inspect(t.Context(), r).Err; err == nil {
+			t.Error("another body was accepted")
+		}
+	}
+}
