@@ -35,10 +35,16 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	for _, o := range s.others() {
 		signed = append(signed, slices.Concat(o.facts.Headers...)...)
 	}
-	if anyHeader(signed, s.req.Header) {
-		add(wrongMethod, "the request is a "+s.req.Method+" without a body, but has the headers of a signed message: a redirect or a cache turned a "+
-			"POST into a "+s.req.Method+" and lost the body")
+	what := "has the headers of a signed message"
+	switch {
+	case anyHeader(signed, s.req.Header):
+	case s.signedInURL():
+		what = "has the signature of a message in its URL"
+	default:
+		return
 	}
+	add(wrongMethod, "the request is a "+s.req.Method+" without a body, but "+what+": a redirect or a cache turned a POST into a "+s.req.Method+
+		" and lost the body")
 }
 
 // signedInBody reports whether a POST with these headers needs a body for its
@@ -48,6 +54,13 @@ func (s *search) signedInBody() bool {
 	r.Method = http.MethodPost
 	a := new(core.Attempt)
 	return s.scheme.ReadHeader(&r, a) == nil && len(a.Signatures) == 0 && s.scheme.ReadBody(&r, a) != nil
+}
+
+// signedInURL reports whether the signature of the request is in its URL.
+func (s *search) signedInURL() bool {
+	r := s.req
+	a := new(core.Attempt)
+	return len(s.facts.Headers) == 0 && s.scheme.ReadHeader(&r, a) == nil && len(a.Signatures) > 0
 }
 
 // observeAddress says that the address is signed, if the configured address

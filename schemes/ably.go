@@ -9,8 +9,7 @@ import "github.com/hookonce/hookonce/core"
 // [core.ErrRepeated]. Attempts have no signed timestamp. This scheme has not
 // been tested against an official library or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at ably.com/docs/integrations/webhooks.
+// Source: ably.com/docs/platform/integrations/webhooks, as of November 2026.
 func Ably() core.Scheme {
 	return must(Template{
 		Name: "ably", Signature: Header("X-Ably-Signature"),

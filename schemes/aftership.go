@@ -9,8 +9,8 @@ import "github.com/hookonce/hookonce/core"
 // Attempts have no signed timestamp. This scheme has not been tested against an
 // official library or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. ngrok documents the
-// integration at ngrok.com/docs/integrations/webhooks/aftership-webhooks.
+// Source: www.aftership.com/docs/tracking/webhook/webhook-signature, as of
+// November 2026.
 func AfterShip() core.Scheme {
 	return must(Template{
 		Name: "aftership", Signature: Header("Aftership-Hmac-Sha256"),

@@ -8,8 +8,9 @@ import "github.com/hookonce/hookonce/core"
 // separate message. This scheme has not been tested against an official library
 // or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. ngrok documents the
-// integration at ngrok.com/docs/integrations/webhooks/airship-webhooks.
+// Source:
+// support.airship.com/hc/en-us/articles/360032501831-Implementing-a-Signature-Hash-and-Validating-an-Open-Channel-Webhook,
+// as of November 2026.
 func Airship() core.Scheme {
 	return must(Template{
 		Name: "airship", Signature: Header("X-Ua-Signature"),

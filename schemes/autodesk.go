@@ -9,8 +9,9 @@ import "github.com/hookonce/hookonce/core"
 // signed timestamp. This scheme has not been tested against an official library
 // or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. ngrok documents the
-// integration at ngrok.com/docs/integrations/webhooks/autodesk-webhooks.
+// Source: aps.autodesk.com/en/docs/webhooks/v1/overview/basics and Autodesk's
+// samples in github.com/autodesk-platform-services/aps-webhooks-signature, as
+// of November 2026.
 func Autodesk() core.Scheme {
 	return must(Template{
 		Name: "autodesk", Signature: Header("X-Adsk-Signature"),

@@ -9,8 +9,8 @@ import "github.com/hookonce/hookonce/core"
 // Attempts have no signed timestamp. This scheme has not been tested against an
 // official library or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at help.bolt.com/developers/guides/webhooks/hook-verification/.
+// Source: help.bolt.com/developers/guides/webhooks/hook-verification/, as of
+// November 2026.
 func Bolt() core.Scheme {
 	return must(Template{
 		Name: "bolt", Signature: Header("X-Bolt-Hmac-Sha256"),

@@ -7,8 +7,8 @@ import "github.com/hookonce/hookonce/core"
 // "timestamp.body" under the webhook's token. No id is signed, so each attempt
 // counts as a separate message.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at buildkite.com/docs/apis/webhooks/pipelines.
+// Source: pkg.go.dev/github.com/buildkite/go-buildkite/v4@v4.23.0, as of
+// November 2026.
 func Buildkite() core.Scheme {
 	return must(Template{
 		Name: "buildkite", Signature: Header("X-Buildkite-Signature"), List: ",", Label: "signature=",

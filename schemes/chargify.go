@@ -10,8 +10,9 @@ import "github.com/hookonce/hookonce/core"
 // [core.ErrRepeated]. Attempts have no signed timestamp. This scheme has not
 // been tested against an official library or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. ngrok documents the
-// integration at ngrok.com/docs/integrations/webhooks/chargify-webhooks.
+// Source: the third-party verifier at
+// gist.github.com/afreeland/003026ee17ab0f6de8b3acc4b33f797b, as of November
+// 2026.
 func Chargify() core.Scheme {
 	return must(Template{
 		Name: "chargify", Signature: Header("X-Chargify-Webhook-Signature-Hmac-Sha-256"),

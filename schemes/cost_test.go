@@ -51,6 +51,10 @@ func sentBody(name string) string {
 		"mollie":            `{"resource":"event","id":"evt_1","type":"a.b","entityId":"pl_1","createdAt":"2025-01-01T00:00:00Z","_embedded":{"entity":` + object + `}}`,
 		"dwolla":            `{"id":"evt_1","resourceId":"r","topic":"a_b","timestamp":"2025-01-01T00:00:00Z","_links":` + object + `}`,
 		"close":             `{"event":{"date_created":"2025-01-01T00:00:00.395000","meta":{"request_method":"PUT","request_path":"/api/v1/"},"id":"evt_1","action":"updated","data":` + object + `},"subscription_id":"w"}`,
+		"fastspring":        `{"events":[{"id":"evt_1","type":"order.completed","data":` + object + `}]}`,
+		"klarna":            `{"metadata":{"event_type":"payment.request.state-change.completed","event_id":"evt_1","event_version":"v2","occurred_at":"2025-02-28T12:00:00Z"},"payload":` + object + `}`,
+		"revenuecat":        `{"api_version":"1.0","event":{"id":"evt_1","type":"INITIAL_PURCHASE","data":` + object + `}}`,
+		"tally":             `{"eventId":"evt_1","eventType":"FORM_RESPONSE","data":` + object + `}`,
 		"slack": `{"token":"x","team_id":"T1","context_team_id":"T1","api_app_id":"A1","event":{"type":"message","user":"U1","ts":"1.2","text":"` + text +
 			`","channel":"C1"},"type":"event_callback","event_id":"evt_1","event_time":1700000000,"authorizations":[` +
 			`{"enterprise_id":null,"team_id":"T1","user_id":"U2","is_bot":true}],"event_context":"4-eyJldCI6Im1lc3NhZ2UiLCJ0aWQiOiJUMSJ9"}`,

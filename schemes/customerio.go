@@ -8,8 +8,7 @@ import "github.com/hookonce/hookonce/core"
 // counts as a separate message. This scheme has not been tested against an
 // official library or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at docs.customer.io/integrations/api/webhooks/.
+// Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func CustomerIO() core.Scheme {
 	return must(Template{
 		Name: "customerio", Signature: Header("X-Cio-Signature"),

@@ -320,9 +320,18 @@ func TestTheUnsignedHeadersOfARowAndNoOthersTellItsMessagesApart(t *testing.T) {
 				return
 			}
 			genuine := s.sign(bodyToSign(t, name), remoteNow)
+			later := genuine
+			if len(own) > 0 && s.scheme.Stamping() == core.StampedEachAttempt {
+				// Under another delivery id, the same timestamp is that of a captured attempt.
+				later = s.sign(bodyToSign(t, name), remoteNow.Add(time.Second))
+			}
 			for _, header := range headers {
 				with := func(value string) *core.Request {
-					r := &core.Request{Method: genuine.Method, URL: genuine.URL, Header: genuine.Header.Clone(), Body: genuine.Body}
+					signed := genuine
+					if value == "b" && slices.Contains(own, header) {
+						signed = later
+					}
+					r := &core.Request{Method: signed.Method, URL: signed.URL, Header: signed.Header.Clone(), Body: signed.Body}
 					asMap(r.Header).Set(header, value)
 					return r
 				}
@@ -473,8 +482,12 @@ func TestNoRowLeavesAnEventUnseen(t *testing.T) {
 			continue // nothing is claimed, so each attempt runs
 		}
 		own := inCode(row[2])
+		at := remoteNow
 		event := func(delivery string) *core.Request {
-			r := s.sign(body, remoteNow)
+			r := s.sign(body, at)
+			if len(own) > 0 && s.scheme.Stamping() == core.StampedEachAttempt {
+				at = at.Add(time.Second) // each event has its own timestamp
+			}
 			for i, header := range own {
 				value := "topic"
 				if i == 0 {

@@ -9,8 +9,8 @@ import "github.com/hookonce/hookonce/core"
 // scheme has not been tested against an official library or a published test
 // vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at dub.co/docs/concepts/webhooks/verify-webhook-requests.
+// Source: dub.co/docs/concepts/webhooks/verify-webhook-requests, as of November
+// 2026.
 func Dub() core.Scheme {
 	return must(Template{
 		Name: "dub", Signature: Header("Dub-Signature"),

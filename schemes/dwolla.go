@@ -10,8 +10,8 @@ import "github.com/hookonce/hookonce/core"
 // Attempts have no signed timestamp. This scheme has not been tested against an
 // official library or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at developers.dwolla.com/docs/balance/webhooks/process-validate.
+// Source: developers.dwolla.com/guides/webhooks/validating-webhooks.html, as of
+// November 2026.
 func Dwolla() core.Scheme {
 	return must(Template{
 		Name: "dwolla", Signature: Header("X-Request-Signature-Sha-256"),

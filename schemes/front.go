@@ -9,8 +9,7 @@ import "github.com/hookonce/hookonce/core"
 // This scheme has not been tested against an official library or a published
 // test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at dev.frontapp.com/docs/application-webhooks.
+// Source: dev.frontapp.com/docs/application-webhooks, as of November 2026.
 func Front() core.Scheme {
 	return must(Template{
 		Name: "front", Signature: Header("X-Front-Signature"), Encoding: core.Base64,

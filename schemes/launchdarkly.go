@@ -9,8 +9,8 @@ import "github.com/hookonce/hookonce/core"
 // timestamp. This scheme has not been tested against an official library or a
 // published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at launchdarkly.com/docs/home/infrastructure/webhooks.
+// Source: launchdarkly.com/docs/home/infrastructure/webhooks, as of November
+// 2026.
 func LaunchDarkly() core.Scheme {
 	return must(Template{
 		Name: "launchdarkly", Signature: Header("X-Ld-Signature"),

@@ -9,8 +9,8 @@ import "github.com/hookonce/hookonce/core"
 // Without an id, the body identifies the message, and a redelivery is refused
 // with [core.ErrRepeated]. Attempts have no signed timestamp.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at docs.mollie.com/reference/best-practices.
+// Source: www.npmjs.com/package/mollie-api-typescript/v/1.12.28, as of November
+// 2026.
 func Mollie() core.Scheme {
 	return must(Template{
 		Name: "mollie", Signature: Header("X-Mollie-Signature"),

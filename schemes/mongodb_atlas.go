@@ -9,8 +9,8 @@ import "github.com/hookonce/hookonce/core"
 // timestamp. This scheme has not been tested against an official library or a
 // published test vector.
 //
-// Source: a third-party verifier, as of November 2026. ngrok documents the
-// integration at ngrok.com/docs/integrations/webhooks/mongodb-webhooks.
+// Source: www.mongodb.com/docs/atlas/tutorial/webhook-integration/, as of
+// November 2026.
 func MongoDBAtlas() core.Scheme {
 	return must(Template{
 		Name: "mongodb-atlas", Signature: Header("X-Mms-Signature"),

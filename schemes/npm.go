@@ -9,8 +9,7 @@ import "github.com/hookonce/hookonce/core"
 // timestamp. This scheme has not been tested against an official library or a
 // published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at docs.npmjs.com/cli/v6/commands/npm-hook.
+// Source: www.npmjs.com/package/npm-hook-receiver/v/1.0.0, as of November 2026.
 func NPM() core.Scheme {
 	return must(Template{
 		Name: "npm", Signature: Header("X-Npm-Signature"),

@@ -166,7 +166,36 @@ func templates() map[string]subject {
 		"taiga":        {schemes.Taiga(), secret, stranger, bodyIn("X-Taiga-Webhook-Signature", "", hexSHA1)},
 		"terraform":    {schemes.Terraform(), secret, stranger, bodyIn("X-Tfe-Notification-Signature", "", hexSHA512)},
 		"tiktok":       {schemes.TikTok(), secret, stranger, entries("Tiktok-Signature", "t=%s,s=%s", seconds, hexMAC)},
-		"webex":        {schemes.Webex(), secret, stranger, bodyIn("X-Spark-Signature", "", hexSHA1)},
+		"attio":        {schemes.Attio(), secret, stranger, bodyIn("Attio-Signature", "", hexMAC)},
+		"bland":        {schemes.Bland(), secret, stranger, bodyIn("X-Webhook-Signature", "", hexMAC)},
+		"chatwoot": {schemes.Chatwoot(), secret, stranger, func(secret, _ string, at time.Time, content []byte) *core.Request {
+			return request(string(content), "X-Chatwoot-Timestamp", seconds(at), "X-Chatwoot-Signature", "sha256="+hexMAC(secret, seconds(at)+"."+string(content)))
+		}},
+		"commercelayer": {schemes.CommerceLayer(), secret, stranger, bodyIn("X-CommerceLayer-Signature", "", base64MAC)},
+		"crisp": {schemes.Crisp(), secret, stranger, func(secret, _ string, at time.Time, content []byte) *core.Request {
+			return request(string(content), "X-Crisp-Request-Timestamp", seconds(at), "X-Crisp-Signature", hexMAC(secret, "["+seconds(at)+";"+string(content)+"]"))
+		}},
+		"crisp in milliseconds": {schemes.Crisp(), secret, stranger, func(secret, _ string, at time.Time, content []byte) *core.Request {
+			return request(string(content), "X-Crisp-Request-Timestamp", millis(at), "X-Crisp-Signature", hexMAC(secret, "["+millis(at)+";"+string(content)+"]"))
+		}},
+		"fastspring": {schemes.FastSpring(), secret, stranger, idIn("X-FS-Signature", "", base64MAC, "events", "0", "id")},
+		"klarna":     {schemes.Klarna(), secret, stranger, idIn("Klarna-Signature", "", hexMAC, "metadata", "event_id")},
+		"pandadoc": {schemes.PandaDoc(), secret, stranger, func(secret, _ string, _ time.Time, content []byte) *core.Request {
+			r := request(string(content))
+			r.URL = "/hook?signature=" + hexMAC(secret, string(content))
+			return r
+		}},
+		"ramp":       {schemes.Ramp(), secret, stranger, idIn("X-Ramp-Webhook-Signature", "", hexMAC, "id")},
+		"recurly":    {schemes.Recurly(), secret, stranger, entries("Recurly-Signature", "%s,%s", millis, hexMAC)},
+		"revenuecat": {schemes.RevenueCat(), secret, stranger, entries("X-RevenueCat-Webhook-Signature", "t=%s,v1=%s", seconds, hexMAC, "event", "id")},
+		"savvycal": {schemes.SavvyCal(), secret, stranger, idIn("X-Savvycal-Signature", "sha256=", func(secret, content string) string {
+			return strings.ToUpper(hexMAC(secret, content))
+		}, "id")},
+		"segment": {schemes.Segment(), secret, stranger, bodyIn("X-Signature", "", hexSHA1)},
+		"snyk":    {schemes.Snyk(), secret, stranger, bodyIn("X-Hub-Signature", "sha256=", hexMAC)},
+		"tally":   {schemes.Tally(), secret, stranger, idIn("Tally-Signature", "", base64MAC, "eventId")},
+		"whereby": {schemes.Whereby(), secret, stranger, entries("Whereby-Signature", "t=%s,v1=%s", seconds, hexMAC, "id")},
+		"webex":   {schemes.Webex(), secret, stranger, bodyIn("X-Spark-Signature", "", hexSHA1)},
 		"whop": {schemes.Whop(), secret, stranger, func(secret, id string, at time.Time, content []byte) *core.Request {
 			return request(string(content), "Webhook-Id", id, "Webhook-Timestamp", seconds(at), "Webhook-Signature",
 				"v1,"+base64MAC(secret, id+"."+seconds(at)+"."+string(content)))

@@ -7,8 +7,7 @@ import "github.com/hookonce/hookonce/core"
 // "body.nonce.timestamp". Each attempt has a new nonce. No id is signed, so
 // each attempt counts as a separate message.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at developers.sinch.com/docs/conversation/callbacks.
+// Source: www.npmjs.com/package/@sinch/sdk-core/v/1.4.0, as of November 2026.
 func Sinch() core.Scheme {
 	return must(Template{
 		Name: "sinch", Signature: Header("X-Sinch-Webhook-Signature"), Encoding: core.Base64,

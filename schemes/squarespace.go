@@ -10,8 +10,8 @@ import "github.com/hookonce/hookonce/core"
 // timestamp. This scheme has not been tested against an official library or a
 // published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at developers.squarespace.com/webhooks/overview.
+// Source: developers.squarespace.com/webhooks/verifying-notifications, as of
+// November 2026.
 func Squarespace() core.Scheme {
 	return must(Template{
 		Name: "squarespace", Signature: Header("Squarespace-Signature"),

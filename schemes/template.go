@@ -123,6 +123,7 @@ type Template struct {
 
 	bodyless  bool // the sender does not sign the body; unexported, so that only reviewed schemes set it
 	idForLogs bool // the unsigned ID may differ between attempts, so it identifies nothing
+	sets      bool // a space separates entries too: each key has its own set of time and signature, and the first time counts
 }
 
 // Field is a place in a request: [Header], [Entry], [Item], [Query] or [JSON].
@@ -358,6 +359,9 @@ func (t Template) build() (*templated, error) {
 	}
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, fmt.Errorf("schemes: template %q: %w", t.Name, err)
+	}
+	if t.sets {
+		s.t.List = commaOrSpace
 	}
 	return s, nil
 }

@@ -485,13 +485,14 @@ func cutKey(entry, key string) (string, bool) {
 	return text, true
 }
 
+// commaOrSpace is the list of a sender with [Template].sets.
+const commaOrSpace = ", "
+
 // cutEntry splits off the first entry of a list. Without a separator, the whole
 // value is one entry.
 func cutEntry(v, separator string) (entry, rest string, more bool) {
-	if separator != "" {
-		if i := strings.IndexByte(v, separator[0]); i >= 0 {
-			return v[:i], v[i+1:], true
-		}
+	if i := strings.IndexAny(v, separator); i >= 0 {
+		return v[:i], v[i+1:], true
 	}
 	return v, "", false
 }
@@ -576,6 +577,9 @@ func (f *Field) once(values []string, list string) (text string, found bool, err
 			value, ok := cutKey(entry, f.key)
 			if item++; f.item != 0 {
 				ok = item == f.item
+			}
+			if ok && found && list == commaOrSpace {
+				continue
 			}
 			if ok && found {
 				return "", false, malformed(f.key + " occurs twice in " + f.header)

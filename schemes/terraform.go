@@ -10,9 +10,9 @@ import "github.com/hookonce/hookonce/core"
 // scheme has not been tested against an official library or a published test
 // vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at
-// developer.hashicorp.com/terraform/cloud-docs/api-docs/notification-configurations.
+// Source:
+// developer.hashicorp.com/terraform/cloud-docs/api-docs/notification-configurations,
+// as of November 2026.
 func Terraform() core.Scheme {
 	return must(Template{
 		Name: "terraform", Signature: Header("X-Tfe-Notification-Signature"),

@@ -8,8 +8,7 @@ import "github.com/hookonce/hookonce/core"
 // separate message. This scheme has not been tested against an official library
 // or a published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at developers.tiktok.com/doc/webhooks-verification.
+// Source: developers.tiktok.com/doc/webhooks-verification, as of November 2026.
 func TikTok() core.Scheme {
 	return must(Template{
 		Name: "tiktok", Signature: Header("Tiktok-Signature"), List: ",", Label: "s=",

@@ -11,8 +11,9 @@ import "github.com/hookonce/hookonce/core"
 // scheme has not been tested against an official library or a published test
 // vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at developer.xero.com/documentation/guides/webhooks/overview/.
+// Source: developer.xero.com/documentation/webhooks/configuring-your-server,
+// and the use of the key in the third-party verifier at
+// skills.sh/hookdeck/webhook-skills/xero-webhooks, as of November 2026.
 func Xero() core.Scheme {
 	return must(Template{
 		Name: "xero", Signature: Header("X-Xero-Signature"),

@@ -10,8 +10,7 @@ import "github.com/hookonce/hookonce/core"
 // message. This scheme has not been tested against an official library or a
 // published test vector.
 //
-// Source: a third-party verifier, as of November 2026. The sender documents its
-// webhooks at developer.zendesk.com/documentation/webhooks/verifying/.
+// Source: www.npmjs.com/package/n8n-nodes-base/v/2.41.2, as of November 2026.
 func Zendesk() core.Scheme {
 	return must(Template{
 		Name: "zendesk", Signature: Header("X-Zendesk-Webhook-Signature"), Encoding: core.Base64,

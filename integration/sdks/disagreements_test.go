@@ -22,7 +22,7 @@ func disagreements() []disagreement {
 	return []disagreement{
 		{
 			[]string{"empty"},
-			"anthropic clerk dodo easypost github hygraph lettermint liveblocks mailchannels pagerduty.go portone pusher replicate resend.go sanity shopify stripe svix telnyx twilio whop",
+			"anthropic clerk crisp dodo easypost github hygraph lettermint liveblocks mailchannels pagerduty.go portone pusher replicate resend.go sanity shopify stripe svix telnyx twilio whop",
 			hookonce, both, "The library parses the body as JSON, or takes an empty text for a missing one. hookonce verifies bytes, which the handler parses. " +
 				"None of these senders sends an empty body.",
 		},
@@ -44,6 +44,16 @@ func disagreements() []disagreement {
 		{
 			[]string{"a space behind the body"},
 			"lark", library, hookonce,
+			"For the same reason, the library does not notice changes that JSON ignores.",
+		},
+		{
+			[]string{"escapes", "CRLF"},
+			"crisp", hookonce, both,
+			"The library hashes the parsed JSON after serializing it again, so it refuses bytes that `JSON.stringify` does not write.",
+		},
+		{
+			[]string{"a space behind the body"},
+			"crisp", library, hookonce,
 			"For the same reason, the library does not notice changes that JSON ignores.",
 		},
 		{
@@ -93,7 +103,7 @@ func disagreements() []disagreement {
 		},
 		{
 			[]string{"a day old", "a day ahead"},
-			"buildkite.go discord hygraph lark mailgun.go mercadopago paddle.go replicate sanity sendgrid sendgrid.go sinch webflow", library, hookonce,
+			"buildkite.go crisp discord hygraph lark mailgun.go mercadopago paddle.go replicate sanity sendgrid sendgrid.go sinch webflow", library, hookonce,
 			"The library does not check the timestamp, or checks it only on request, and leaves that to the caller.",
 		},
 		{

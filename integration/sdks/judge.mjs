@@ -29,6 +29,14 @@ class Request {
 // What returns false or throws refuses; undefined is what those libraries return that throw.
 const client = async (name, make) => make(await import(name));
 const standard = (name, make) => async (r) => (await client(name, make)).webhooks.unwrap(r.text, { headers: r.headers, key: r.secret });
+/** Until it listens for an event, verifyHook refuses everything. */
+let listening;
+const crisp = () => listening ??= (async () => {
+  const it = new (require("crisp-api").Crisp)();
+  it.setRtmMode("webhooks");
+  await it.on("message:send", () => {});
+  return it;
+})();
 const pem = (der) => `-----BEGIN PUBLIC KEY-----\n${der}\n-----END PUBLIC KEY-----\n`;
 
 const senders = {
@@ -360,6 +368,10 @@ const senders = {
     package: "retell-sdk",
     verify: async (r) => require("retell-sdk").verify(r.text, r.secret, r.get("x-retell-signature")),
     sign: async (r) => ({ "X-Retell-Signature": await require("retell-sdk").sign(r.text, r.secret) }),
+  },
+  crisp: {
+    package: "crisp-api",
+    verify: async (r) => (await crisp()).verifyHook(r.secret, r.json, r.get("x-crisp-request-timestamp"), r.get("x-crisp-signature")),
   },
   sanity: {
     package: "@sanity/webhook",
