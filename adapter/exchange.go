@@ -31,8 +31,9 @@ type Exchange struct {
 // Begin verifies and claims r with v. If Answer then returns nil, the adapter
 // runs the handlers with Request. Otherwise the adapter calls Refuse.
 //
-// r is the server's own request. Only its Body is read, and Finish sets its
-// Pattern. w may be any writer that [http.ResponseController] can unwrap.
+// r is the server's own request. Begin reads r.Body, and Finish sets r.Pattern.
+// Nothing else in r changes. w may be any writer that [http.ResponseController]
+// can unwrap.
 func Begin(v *core.Verifier, w http.ResponseWriter, r *http.Request) *Exchange {
 	x := &Exchange{original: r, body: httpwh.NewBody(w, r), target: httpwh.Request(r)}
 	x.Delivery = v.Admit(r.Context(), &x.target, &x.body)
@@ -108,13 +109,13 @@ func linger(w http.ResponseWriter) {
 }
 
 // Refuse responds to an attempt whose handlers must not run. For a refusal it
-// calls deny, the adapter's option, if deny is not nil. Otherwise it writes
-// core's response, as for an acknowledgement or a challenge. deny and Refuse
-// report whether a response was written. If it was not, upstream middleware
-// must write one, for example for an error that deny returned. If there is
-// nothing to render upstream, call Refuse again with a nil deny: a refused
-// attempt without a response would get 200 from net/http, and its sender would
-// not retry.
+// calls deny, if deny is not nil: the adapter's way to call its Deny option.
+// Otherwise it writes core's response, as for an acknowledgement or a
+// challenge. deny and Refuse report whether a response was written. If it was
+// not, upstream middleware must write one, for example from an error that the
+// application's Deny function returned. If there is nothing to render upstream,
+// call Refuse again with a nil deny. Otherwise net/http responds 200, and the
+// sender does not retry.
 //
 // An unread body does not delay the response. With HTTP/1, the connection is
 // then closed.
@@ -167,12 +168,12 @@ func (x *Exchange) Record(w http.ResponseWriter) *Recorder {
 	return &x.recorder
 }
 
-// Finish ends the exchange after the handlers have ended, and cleans up after
-// the copy of the request. status is the handlers' status, or zero if they
-// wrote nothing. It is [core.Failed] after a panic, and for an error that the
-// framework renders later. Such an error counts as a failure, whatever status
-// the framework renders. Without a call of Finish, a message stays claimed
-// until [core.Config].Lease ends, so defer the call.
+// Finish ends the exchange after the handlers have ended. It removes temporary
+// files of forms that were parsed from Request. status is the handlers' status,
+// or zero if they wrote nothing. It is [core.Failed] after a panic, and for an
+// error that the framework renders later. Such an error counts as a failure,
+// whatever status the framework renders. If Finish is never called, the message
+// stays claimed until [core.Config].Lease ends, so defer the call.
 //
 // Finish returns the recorded status, which the adapter writes if nothing was
 // written. Calls after the first change nothing.

@@ -109,8 +109,8 @@ type macState struct {
 //
 // HMACKey rejects an empty secret, and a public key or certificate in the usual
 // forms. It also rejects hashes and secrets that the program's crypto mode
-// forbids. With GODEBUG=fips140=only, those are all hashes except SHA-2 and
-// SHA-3, and secrets under 112 bits.
+// forbids. GODEBUG=fips140=only forbids secrets under 112 bits, and all hashes
+// except SHA-2 and SHA-3.
 func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding) (VerifyKey, error) {
 	if len(secret) == 0 {
 		return nil, errors.New("the key is empty, so anybody could sign with it")

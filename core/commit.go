@@ -36,11 +36,11 @@ import (
 // request, or if the scheme does not identify messages.
 //
 // Once the transaction commits, the message counts as handled, whatever status
-// the handler returns. If a redelivery is acknowledged, the status is 200. If
-// the transaction is rolled back, the handler's status decides the outcome as
-// usual. Commit must not be called by more than one goroutine of a handler at
-// once. In report-only mode Commit returns nil for an attempt that was not
-// admitted, and records nothing.
+// the handler returns. Redeliveries are then acknowledged with 200, not with
+// the handler's status. If the transaction is rolled back, the handler's status
+// decides the outcome as usual. Commit must not be called by more than one
+// goroutine of a handler at once. In report-only mode Commit returns nil for an
+// attempt that was not admitted, and records nothing.
 func Commit(ctx context.Context, s SeenStore) error {
 	d := deliveryOf(ctx)
 	switch {

@@ -106,16 +106,16 @@ type Config struct {
 	// cancelled if the claim cannot be renewed. [FromContext] finds a message
 	// only if the attempt would have been admitted. BodyTimeout does not apply.
 	DangerouslyReportOnly bool
-	// DangerouslyShowRefused is called with each request, including its body,
-	// that was refused before its signature was found valid. It is called
-	// before Observe. It is for development: its argument may contain
-	// credentials and personal data. If it is set, the body is read even if a
-	// refusal would have left it unread. MaxBody still applies, and so does
-	// BodyTimeout outside report-only mode. For streamed bodies in report-only
-	// mode, see package fiberwh. The hook must be safe for concurrent use. The
-	// request waits for the hook. A panic in the hook propagates to the
-	// request. Default: none. explain.Hook returns such a function, which logs
-	// the likely cause of a refusal.
+	// DangerouslyShowRefused is called for each request that is refused without
+	// a valid signature. It gets the body too. It is called before Observe. It
+	// is for development: its argument may contain credentials and personal
+	// data. If it is set, the body is read even if a refusal would have left it
+	// unread. MaxBody still applies, and so does BodyTimeout outside
+	// report-only mode. For streamed bodies in report-only mode, see package
+	// fiberwh. The hook must be safe for concurrent use. The request waits for
+	// the hook. A panic in the hook propagates to the request. Default: none.
+	// explain.Hook returns such a function, which logs the likely cause of a
+	// refusal.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed
 	// timestamp on a store that loses its records at restart. An attacker who

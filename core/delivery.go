@@ -63,8 +63,8 @@ func (d *Delivery) outer() context.Context { return d.ctx.values }
 // headers, tolerance, keys, body, signature and claim. It sets r.Body to the
 // result of body.ReadBody. It keeps neither r nor body, and does not use
 // r.Header afterwards. ctx is the request's context. A client disconnect
-// cancels neither the key lookup nor the claim, but it may cancel a key that
-// fetches (see [Facts.Fetches]).
+// cancels neither the key lookup nor the claim, but it may cancel a key's fetch
+// (see [Facts.Fetches]).
 //
 // If [Delivery.Answer] returns nil, the adapter runs the handler with
 // [Delivery.Context] and the restored body. It must then call [Delivery.Settle]

@@ -13,8 +13,8 @@
 //	v, err := core.New(core.Secrets(os.Getenv("WEBHOOK_SECRET")), memstore.New(), nil)
 //	mux.Handle("POST /hook", nethttp.New(v)(handler))
 //
-// [New] reports the mistakes in the configuration together. [Verifier.Verify]
-// checks one request without replay protection.
+// [New] reports configuration mistakes together, not one at a time.
+// [Verifier.Verify] checks one request without replay protection.
 //
 // # Replay
 //
@@ -44,7 +44,7 @@
 //
 // # Keys and schemes
 //
-// [Secrets] takes several secrets, newest first. [Message.KeyID] and
+// [Secrets] takes one or more secrets, newest first. [Message.KeyID] and
 // [Event.KeyID] name the key that matched, so they show when a rotation is
 // finished. A [KeySource] finds the keys of a tenant or endpoint.
 // [StandardWebhooks] is the default scheme. A [Scheme] for another provider

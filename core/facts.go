@@ -15,9 +15,9 @@ type Describer interface {
 }
 
 // Facts describes a [Scheme] and its sender. [New], schemes.Any, schemes.Sign
-// and packages explain and whtest learn about a scheme only from its Facts and
-// its methods, so a scheme of your own is equal to the bundled ones. The zero
-// Facts describes the usual scheme: a shared secret, the usual tolerance, no
+// and packages explain and whtest use only a scheme's Facts and methods. So
+// your own scheme can do everything that a bundled one can. The zero Facts
+// describes the usual scheme: a shared secret, the usual tolerance, no
 // handshake, no I/O.
 //
 // A scheme that wraps another one takes the other's facts and changes some of
@@ -82,10 +82,10 @@ type Facts struct {
 	// a rotation. schemes.Sign calls it. r.Header is an [http.Header], which
 	// Sign changes. If id is empty, Sign uses the id of r, or else a new one,
 	// and does not change an id in the body. Sign returns an error if it cannot
-	// put the id into the body, if there are no secrets, or if there are
-	// several but a request has only one signature. The error wraps
-	// [errors.ErrUnsupported] for a secret that only verifies. Nil: only the
-	// sender can sign.
+	// put the id into the body, or if there are no secrets. It also returns an
+	// error for several secrets if the scheme allows only one signature. The
+	// error wraps [errors.ErrUnsupported] for a secret that only verifies. Nil:
+	// only the sender can sign.
 	Sign func(r *Request, id string, at time.Time, secrets ...string) error
 
 	// Challenge responds to the signed message that a sender uses to verify the
@@ -112,8 +112,9 @@ type Facts struct {
 	//
 	// AwaitsHandshake reports, from the method, URL and headers alone, whether
 	// r may be a handshake. It returns false if the program did not enable
-	// handshakes, or if the request has any header of a signed message. Only if
-	// it returns true are keys looked up and the body read for a handshake.
+	// handshakes, or if the request has any header of a signed message. Keys
+	// are looked up and the body is read for a handshake only if it returns
+	// true.
 	AwaitsHandshake func(r *Request) bool
 	// AnswerHandshake responds to r under the rules of Handshake, except that
 	// the response may contain a MAC if SignsHandshakes is set. r has its whole

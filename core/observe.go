@@ -17,8 +17,9 @@ type Event struct {
 	// was not admitted. Err explains Reason and is nil for [Handled].
 	Reason Reason
 	Err    error
-	// Verified says that the signature is valid. If it is false, anyone may
-	// have sent the request, and MessageID and Timestamp are unverified claims.
+	// Verified reports whether the signature is valid. If it is false, anyone
+	// may have sent the request, and MessageID and Timestamp are unverified
+	// claims.
 	Verified bool
 	// Outcome is how the handling of an admitted message ended: [Handled],
 	// [ErrHandlerFailed], [ErrClaimLost] or [ErrCommitFailed]. It is empty for
@@ -59,11 +60,11 @@ type Event struct {
 	// ReportOnly says that the handler runs even if the attempt is not
 	// admitted. See [Config.DangerouslyReportOnly].
 	ReportOnly bool
-	// Keys, Body, Check, Store and Handler are how long each part took. The
+	// Keys, Body, Check, Store and Handler hold the duration of each step. The
 	// parts are the key lookup, the wait for the body, the signature check, the
 	// store, and the handler. Store is the time to claim the message and to
-	// record its outcome, and includes a challenge. [Commit] is part of
-	// Handler.
+	// record its outcome. It includes [Facts].Challenge if the handler then
+	// runs. [Commit] is part of Handler.
 	Keys, Body, Check, Store, Handler time.Duration
 	// Claim is the part of Store before the handler ran. The rest is the time
 	// to record the outcome.

@@ -52,8 +52,8 @@ const (
 	// ErrStoreFull: the seen-id store has no capacity for another id. A
 	// [SeenStore] returns it.
 	ErrStoreFull Reason = "store-full"
-	// ErrColdStart: the attempt's timestamp is from before the store's records
-	// begin.
+	// ErrColdStart: the attempt's timestamp is earlier than the time from which
+	// the store has all records.
 	ErrColdStart Reason = "cold-start"
 	// ErrReplay: the message was handled, and this attempt is not newer than an
 	// earlier one. A copy of the newest attempt is refused; an older attempt is
@@ -76,9 +76,8 @@ const (
 	// content was different.
 	ErrIDReused Reason = "id-reused"
 	// ErrInFlight: the handler runs for another attempt of the message, or that
-	// attempt's outcome is unknown. It also means that the handler failed and
-	// [Config.Reruns] is used up. Then only an attempt with a newer timestamp
-	// is handled.
+	// attempt's outcome is unknown. Or the handler failed and [Config.Reruns]
+	// is used up. Then only an attempt with a newer timestamp is handled.
 	ErrInFlight Reason = "in-flight"
 )
 
@@ -102,7 +101,7 @@ const (
 	ErrCommitFailed Reason = "commit-failed"
 )
 
-// Error implements error, so that a Reason is a target of errors.Is.
+// Error implements error, so a Reason can be the target of errors.Is.
 func (r Reason) Error() string { return string(r) }
 
 // Error is the type of every refusal in this package. This package puts no

@@ -14,8 +14,7 @@ const (
 	// running. The claim ends with its lease, which may be renewed.
 	Claimed State = iota + 1
 	// Released: the handler failed on the last attempt, the claim was undone,
-	// or an operator forgot the message. The handler may run again for this
-	// message.
+	// or an operator called Forget. The handler may run again for this message.
 	Released
 	// Done: the message was handled.
 	Done

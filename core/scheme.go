@@ -113,9 +113,9 @@ type Scheme interface {
 	// and writes the signed content to a.Content. The body has not been
 	// verified yet, so reading it must cost no more than hashing it.
 	//
-	// A scheme that signs a digest of the body first writes all of the signed
-	// content. If the digest does not match, it then returns an error that
-	// wraps [ErrNoMatch]. Package explain can then prove that the body was
+	// If a scheme signs a digest of the body, ReadBody writes all of the signed
+	// content first. If the digest does not match, it then returns an error
+	// that wraps [ErrNoMatch]. Package explain can then prove that the body was
 	// changed.
 	ReadBody(r *Request, a *Attempt) error
 }
@@ -199,12 +199,12 @@ type Attempt struct {
 	// [Facts.Challenge] is called and before the message is claimed.
 	// [Verifier.Verify], which claims nothing, accepts it.
 	Unidentified error
-	// Unmatched, if set, makes the verifier refuse with [ErrKeysUnavailable] a
-	// message that no key verifies or whose source is unknown. It is for
-	// schemes whose senders name keys that must be fetched. Such a scheme sets
-	// it while requests name too many unknown keys. Unmatched must not depend
-	// on the source, so that the refusal reveals no sources. Nil: [ErrNoMatch]
-	// and [ErrUnknownSource] apply.
+	// If Unmatched is set, the verifier refuses a message that no key verifies,
+	// or whose source is unknown, with [ErrKeysUnavailable]. It is for schemes
+	// whose senders name keys that must be fetched. Such a scheme sets it while
+	// requests name too many unknown keys. Unmatched must not depend on the
+	// source, so that the refusal reveals no sources. Nil: [ErrNoMatch] and
+	// [ErrUnknownSource] apply.
 	Unmatched error
 	// Hint names a likely cause if no key verifies the message: a part of the
 	// request that senders are known to sign differently. It is appended to the

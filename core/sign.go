@@ -29,7 +29,7 @@ type signKey func(c *Content) string
 // (v1a). A whsk_ key is a 32-byte seed, or Svix's 64 bytes of seed and public
 // key. If there are several keys, each message is signed with all of them, so
 // that receivers can switch keys at any time. NewSigner reports the mistakes in
-// all keys together. The error wraps [ErrMisconfigured], and also
+// all keys at once. The error wraps [ErrMisconfigured], and also
 // [errors.ErrUnsupported] for a key that only verifies.
 func NewSigner(secrets ...string) (*Signer, error) {
 	s := new(Signer)

@@ -55,11 +55,11 @@ func (v Value) WindowEnd() time.Time {
 // A store instance serves one verifier, or several whose schemes or source
 // names differ (see [Keys.From]).
 //
-// A store may have up to four optional methods. The first two tell how far back
-// the store's records reach. An attempt with an earlier timestamp may be a
-// replay of a message whose record the store lost. Such an attempt is refused
-// with [ErrColdStart] instead of being handled as new. ErrColdStart does not
-// protect messages without a signed timestamp. A store has one of the first two
+// There are four optional methods. The first two tell how far back the store's
+// records reach. An attempt with an earlier timestamp may be a replay of a
+// message whose record the store lost. Such an attempt is refused with
+// [ErrColdStart] instead of being handled as new. ErrColdStart does not protect
+// messages without a signed timestamp. A store has one of the first two
 // methods, or neither if it cannot detect a loss.
 //
 //   - Forgets() bool: true for a store in the memory of the program. Such a

@@ -53,8 +53,8 @@ type Verifier struct {
 }
 
 // New returns a [Verifier] with the keys to trust, the seen-id store and
-// optional settings. It reports the mistakes in them together, in an error that
-// wraps [ErrMisconfigured].
+// optional settings. It reports mistakes together, not one at a time, in an
+// error that wraps [ErrMisconfigured].
 func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	cfg, facts, mistakes := config.withDefaults()
 	v := &Verifier{cfg: cfg, scheme: cfg.Scheme, keys: keys, name: cfg.Scheme.Name(), stamping: cfg.Scheme.Stamping(), facts: facts}
@@ -155,10 +155,11 @@ type Message struct {
 	// identify messages, and after [Verifier.Verify].
 	Generation uint32
 	// Repeats is how many messages with the same signed content were admitted
-	// before. A message counts again each time that its handler runs again for
-	// the response. It is above zero only where [Config.Repeats] applies. If it
-	// is above zero, either the sender repeats itself, or an attacker captured
-	// a request. Repeats is at most 16,382. It is zero after [Verifier.Verify].
+	// before. A message counts again each time its handler runs again because
+	// the sender uses the response. It is above zero only where
+	// [Config.Repeats] applies. If it is above zero, either the sender repeats
+	// itself, or an attacker captured a request. Repeats is at most 16,382. It
+	// is zero after [Verifier.Verify].
 	Repeats uint32
 }
 
@@ -475,7 +476,7 @@ var ended = func() context.Context { //nolint:gochecknoglobals // a constant
 //
 // Forget works only for messages whose id is signed. See [Verifier.ForgetKey]
 // for other messages. The error is an [*Error] if the store failed. Any other
-// error says why there was nothing to forget.
+// error says why nothing was forgotten.
 func (v *Verifier) Forget(ctx context.Context, source, id string) error {
 	key, err := v.keyOf(source, id)
 	if err != nil {

@@ -44,7 +44,7 @@
 // does not cancel it, and it ends before the claim on the message does.
 // [core.FromContext] finds the message in it.
 //
-// # Other middlewares
+// # Other middleware
 //
 // If an upstream middleware recovers a panic and writes nothing, echo responds
 // 200 and the sender does not retry. The section on echo in [frameworks] covers

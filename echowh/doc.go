@@ -43,7 +43,7 @@
 // does not cancel it, and it ends before the claim on the message does.
 // [core.FromContext] finds the message in it.
 //
-// # Other middlewares
+// # Other middleware
 //
 // If an upstream middleware recovers a panic and writes nothing, echo responds
 // 200 and the sender does not retry. Use ContextTimeout, not the deprecated

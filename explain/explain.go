@@ -57,7 +57,7 @@ type Finding struct {
 // With them, Request can detect that a message was meant for another tenant.
 // The names are printed. others may be nil.
 //
-// Request does no I/O except for one call of the verifier's key source. It
+// Request does no I/O except for one call to the verifier's key source. It
 // calls a key's Verify only with a context that has ended, and never calls a
 // key that fetches (see [core.Facts]). The work is limited. A body of 1 MiB
 // takes at most about a tenth of a second. Most messages that it cannot explain
@@ -138,9 +138,10 @@ func (s *search) say(err error) (core.Reason, string) {
 	return reason, oneLine(s.hide(err.Error()), maxDetail)
 }
 
-// String returns the proven mistakes, or the most likely observation, on the
-// first line. The fix for each, the place to check and further observations
-// follow. The first line can be read alone: [Hook] logs it as its message.
+// String returns the first finding on the first line. If that finding is
+// proven, the other proven ones follow on the same line. The fix for each, the
+// place to check and further observations follow. The first line can be read
+// alone: [Hook] logs it as its message.
 func (e Explanation) String() string {
 	var b strings.Builder
 	if e.Authentic && len(e.Findings) == 0 {

@@ -14,11 +14,11 @@ import (
 const atOnce = 4
 
 // Hook returns a function for [core.Config.DangerouslyShowRefused], for use in
-// development. For a refused request it logs the first line of the explanation
-// at level warn, with the fix and the place to check of the first finding.
-// others is as in [Request] and may be nil. The function is safe for concurrent
-// use. It explains at most four requests at once, and logs further requests
-// without an explanation.
+// development. It logs each refused request at level warn: the first line of
+// the explanation, with the first finding's fix and place to check. others is
+// as in [Request] and may be nil. The function is safe for concurrent use. It
+// explains at most four requests at once, and logs further requests without an
+// explanation.
 //
 // The log gets no secret, MAC or body. But anybody who can reach the endpoint
 // can trigger this work, and a refusal waits for its explanation. Do not use

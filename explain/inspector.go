@@ -38,8 +38,8 @@ type Inspector struct {
 //	go inspector.Serve(ctx)
 //	logger.Info("inspector", "url", inspector.URL())
 //
-// It is dangerous because the page shows requests, with personal data and
-// credentials, to anybody who knows its URL and can reach loopback. The
+// It is dangerous because the page shows requests to anybody who knows its URL
+// and can reach loopback. Bodies may contain personal data and credentials. The
 // warnings of [Hook] also apply. Do not use it in production. The page shows no
 // configured secret and no signature, but a request that you copy or save there
 // contains the sender's signatures.

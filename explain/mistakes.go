@@ -3,8 +3,8 @@ package explain
 import "slices"
 
 // Mistake is a name from a closed set, such as "body-newline".
-// docs/troubleshooting.md lists them. A name never changes, so logs and alerts
-// can depend on it.
+// docs/troubleshooting.md explains the most common ones. A name never changes,
+// so logs and alerts can depend on it.
 type Mistake string
 
 // Mistakes in the receiver's secrets.

@@ -43,7 +43,7 @@
 // [core.FromContext] finds the message in it. With Engine.ContextWithFallback
 // it also finds the message in c itself.
 //
-// # Other middlewares
+// # Other middleware
 //
 // Do not use Engine.HandleContext before gin 1.11.0: it bypasses every
 // authentication middleware. After New, do not use http.TimeoutHandler or

@@ -29,7 +29,7 @@
 // If a handler starts a goroutine and responds 2xx, the message counts as
 // handled, whatever happens in the goroutine.
 //
-// # Other middlewares
+// # Other middleware
 //
 // Mount the middleware upstream of everything that reads, decompresses or
 // changes the body. Downstream of such code the body usually cannot be
@@ -42,11 +42,11 @@
 // writes a response, net/http responds 200 and the sender does not retry.
 //
 // Do not use http.TimeoutHandler downstream. Its 503 releases the message while
-// the handler still runs. Use the handler's context.
+// the handler still runs. Set a deadline on the handler's own context instead.
 //
-// Do not wrap the middleware around handlers of gin, echo or fiber: it cannot
-// see how those handlers fail. If you do, the middleware refuses every request,
-// and the error names the right package. Wrapping the whole engine is allowed.
+// Do not wrap the middleware around gin, echo or fiber handlers: it cannot see
+// how they fail. If you do, the middleware refuses every request, and the error
+// names the right package. Wrapping the whole engine is allowed.
 //
 // See the net/http section of [frameworks] for details, including AWS Lambda.
 //

@@ -14,12 +14,12 @@ type options struct {
 	deny func(http.ResponseWriter, *http.Request, *core.Error)
 }
 
-// Deny sets a function that responds to refused attempts instead of the default
-// problem details. err.Answer returns the default response. Keep its status and
-// its Retry-After: they decide whether the sender retries. If answer writes
-// nothing, the middleware writes the default response. answer is not called for
-// acknowledged redeliveries, challenges or handshakes. If the body is unread,
-// the middleware closes the connection.
+// Deny sets a function that writes the response to refused attempts, instead of
+// the default problem details. err.Answer returns the default response. Keep
+// its status and its Retry-After: they decide whether the sender retries. If
+// answer writes nothing, the middleware writes the default response. answer is
+// not called for acknowledged redeliveries, challenges or handshakes. On
+// HTTP/1, the middleware closes the connection if part of the body is unread.
 func Deny(answer func(w http.ResponseWriter, r *http.Request, err *core.Error)) Option {
 	return func(o *options) { o.deny = answer }
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Verify checks the headers, timestamp and signature of a request and returns
-// its message. r may be a request of gin or echo:
+// its message. r may come from gin (c.Request) or echo (c.Request()):
 //
 //	msg, err := nethttp.Verify(v, r)
 //

@@ -85,7 +85,7 @@ type AdapterMount struct {
 	Log func(status int)
 }
 
-// AdapterCall is one call of a handler, in terms that all frameworks share.
+// AdapterCall is one call to a handler, in terms that all frameworks share.
 type AdapterCall struct {
 	// Context is the request's context, in which FromContext must find the
 	// message.
@@ -98,7 +98,7 @@ type AdapterCall struct {
 	Message core.Message
 	// Bodies holds the ways in which the framework returns the raw body, by
 	// name. Each must return the same bytes. A case uses one of them, or tries
-	// them by name in order until one returns a body.
+	// them in the order of their names until one returns a body.
 	Bodies map[string]func() ([]byte, error)
 	// Status responds with a status and no body. Write starts or continues the
 	// response with p. Flush sends what was written.

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Proxy forwards between a client and a server on loopback. On request it
+// Proxy is a TCP proxy on loopback between a client and a server. On request it
 // simulates a partition, a slow network or a lost reply. It works with any
 // protocol in which the server replies to requests. It is safe for concurrent
 // use.

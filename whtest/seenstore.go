@@ -30,8 +30,8 @@ func TestSeenStore(t *testing.T, open func(t testing.TB) core.SeenStore, opts ..
 	}
 }
 
-// StoreOption gives [TestSeenStore] information that it cannot detect in a
-// store.
+// StoreOption tells [TestSeenStore] what it cannot detect itself, or gives it
+// control over the store's engine.
 type StoreOption func(*storeOptions)
 
 type storeOptions struct {

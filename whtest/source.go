@@ -44,8 +44,8 @@ func (s *Source) Fail(err error) {
 	s.err = err
 }
 
-// Stall makes all further lookups wait until their context ends, and return the
-// context's error, if on is true. If on is false, new lookups do not wait.
+// Stall(true) makes all further lookups wait until their context ends and
+// return its error. After Stall(false), new lookups do not wait.
 func (s *Source) Stall(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
