@@ -92,6 +92,11 @@ func challenges() []challenge {
 	of := func(name string) (core.Scheme, sender) { s := subjects()[name]; return s.scheme, s.sign }
 	slack, _ := of("slack")
 	zoom, signZoom := of("zoom")
+	front, signFront := of("front")
+	challenged := func(r *core.Request, challenge string) *core.Request {
+		asMap(r.Header).Set("X-Front-Challenge", challenge)
+		return r
+	}
 	twitch, signTwitch := of("twitch")
 	discord := subjects()["discord"]
 	asana, signAsana := of("asana")
@@ -118,6 +123,11 @@ func challenges() []challenge {
 			"slack", slack, secret, request(slackBody, "X-Slack-Request-Timestamp", seconds(now), "X-Slack-Signature", "v0="+hexMAC(secret, "v0:"+seconds(now)+":"+slackBody)),
 			200, "3eZbrw1aB<b>", text,
 		},
+		{
+			"front", front, secret, challenged(signFront(secret, "", now, []byte(`{"type":"sync","authorization":{"id":"cmp_abc"}}`)), "5b<7e>"),
+			200, `{"challenge":"5b\u003c7e\u003e"}`, inJSON,
+		},
+		{"front, without a challenge", front, secret, signFront(secret, "", now, []byte(`{"type":"sync"}`)), 400, "", text},
 		{
 			"zoom", zoom, secret, signZoom(secret, "", now, []byte(`{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}`)),
 			200, `{"encryptedToken":"` + hexMAC(secret, "qgg8vlvZRS6UYooatFL8Aw") + `","plainToken":"qgg8vlvZRS6UYooatFL8Aw"}`, inJSON,
