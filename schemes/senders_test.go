@@ -161,7 +161,7 @@ func templates() map[string]subject {
 			return request(string(content), "X-Sinch-Webhook-Signature-Timestamp", seconds(at), "X-Sinch-Webhook-Signature-Nonce", nonce,
 				"X-Sinch-Webhook-Signature-Algorithm", "HmacSHA256", "X-Sinch-Webhook-Signature", base64MAC(secret, string(content)+"."+nonce+"."+seconds(at)))
 		}},
-		"squarespace":  {schemes.Squarespace(), hexKey, hexOther, bodyIn("Squarespace-Signature", "", hexKeySHA256)},
+		"squarespace":  {schemes.Squarespace(), hexKey, hexOther, idIn("Squarespace-Signature", "", hexKeySHA256, "id")},
 		"surveymonkey": {schemes.SurveyMonkey(), secret, stranger, bodyIn("Sm-Signature", "", base64SHA1)},
 		"taiga":        {schemes.Taiga(), secret, stranger, bodyIn("X-Taiga-Webhook-Signature", "", hexSHA1)},
 		"terraform":    {schemes.Terraform(), secret, stranger, bodyIn("X-Tfe-Notification-Signature", "", hexSHA512)},
