@@ -240,7 +240,7 @@ func liveValue(text []byte) (v core.Value, err error) {
 		return v, nil
 	}
 	if len(text) != len(record{}.value) {
-		return v, fmt.Errorf("casstore: a key of this namespace has %d bytes, which are not a record of this store. Give the store a namespace that "+
+		return v, fmt.Errorf("casstore: a key of this namespace has a value of %d bytes, which is not a record of this store. Give the store a namespace that "+
 			"nothing else writes to, and make Get return the bytes that Put received", len(text))
 	}
 	if time.Now().Before(expiryOf(text)) { //nolint:forbidigo // see newRecord

@@ -101,7 +101,7 @@ func TestThoseWhoWaitForAnINFOThatFailsGetItsError(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range byte(50) {
 			wg.Go(func() {
-				if err := settle(t.Context(), s, i); !errors.Is(err, failure) || !strings.Contains(err.Error(), "wait until it is ready") {
+				if err := settle(t.Context(), s, i); !errors.Is(err, failure) || !strings.Contains(err.Error(), "wait until the server is ready") {
 					t.Errorf("error %v", err)
 				}
 			})
