@@ -188,7 +188,7 @@ func (l *listening) listen(ctx context.Context) (net.Listener, error) {
 	ln, err := loopback.Listen(ctx, l.addr, l.anywhere)
 	switch {
 	case errors.Is(err, loopback.ErrNoAddress):
-		return nil, usageError("--addr: expected an address and a port, such as 127.0.0.1:8080")
+		return nil, usageError("--addr must be an address and a port, such as 127.0.0.1:8080")
 	case errors.Is(err, loopback.ErrNotLoopback):
 		return nil, usageError("--addr is not a loopback address, so other machines could reach it: use 127.0.0.1, or add --dangerously-beyond-loopback")
 	case errors.Is(err, loopback.ErrPort):
@@ -233,7 +233,7 @@ func parseStatuses(text string) ([]int, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		n, err := strconv.Atoi(part)
 		if err != nil || n < 200 || n > 599 {
-			return nil, usageError("--answer: expected a status from 200 to 599, or a list such as 503,200")
+			return nil, usageError("--answer must be a status from 200 to 599, or a list such as 503,200")
 		}
 		all = append(all, n)
 	}

@@ -36,7 +36,7 @@ func schemesCommand() command {
 				case s.request.request != "":
 					return usageError("--request is for --guess")
 				case f.NArg() > 1:
-					return usageError("more than one TEXT: quote a text that has spaces")
+					return usageError("there is more than one TEXT: quote a text that has spaces")
 				}
 				return s.list(c, f.Arg(0))
 			}

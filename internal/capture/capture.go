@@ -148,7 +148,7 @@ func (r *Request) lose(why string) { r.BodyLost, r.lost = true, why }
 var (
 	errNoHeader  = errors.New("is not a header such as \"Name: value\"")
 	errLongHead  = errors.New("the headers are longer than 256 KiB or 1,000 lines: is there a blank line between the headers and the body?")
-	errNoMethod  = errors.New("the method is not one such as POST")
+	errNoMethod  = errors.New("the method must be a name such as POST")
 	errNoAddress = errors.New("the request target is neither a path nor a URL")
 )
 

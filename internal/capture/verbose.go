@@ -58,7 +58,7 @@ func (r *Request) readVerbose(text []byte) error {
 	case requests > 1:
 		return fmt.Errorf("curl sent %d requests, as after a redirect: keep the lines of one request", requests)
 	case requests == 0:
-		return errors.New("it looks like the output of curl -v, but contains no request to an endpoint")
+		return errors.New("the input looks like the output of curl -v, but contains no request to an endpoint")
 	case len(head) > maxLines:
 		return errLongHead
 	}
