@@ -247,9 +247,9 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	case inFlight:
 		return refuse(ErrInFlight, "another attempt of this message is being handled, or its outcome is not known yet", nil)
 	case redelivery:
-		return &Error{Reason: ErrRedelivery, Detail: id.again() + "; acknowledged", status: int(rec.status)}
+		return &Error{Reason: ErrRedelivery, Detail: id.again() + ". This attempt is acknowledged", status: int(rec.status)}
 	case replayOlder:
-		return &Error{Reason: ErrReplay, Detail: "the message was handled, and a newer attempt than this one got a response; acknowledged", status: int(rec.status)}
+		return &Error{Reason: ErrReplay, Detail: "the message was handled, and a newer attempt than this one got a response. This attempt is acknowledged", status: int(rec.status)}
 	case answered:
 		return refuse(ErrReplay, "the message was handled before. Its sender needs the content of the response, which was not kept, so this attempt is "+
 			"not acknowledged", nil)
@@ -377,7 +377,7 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, pas
 	case errors.Is(err, errCommitted), success && err == nil:
 		return Handled, nil
 	case errors.Is(err, errLost):
-		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or the store failed and the lease could not be renewed. Its effect may have happened twice", Err: err}
+		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or the store failed and the lease could not be renewed. The handler's effect may have happened twice", Err: err}
 	case success:
 		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but not yet recorded: the verifier keeps trying until " +
 			"Config.Lease ends. If that fails, a retry runs the handler again", Err: err}

@@ -47,7 +47,7 @@ func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error)
 	l.ctx.finish()
 	switch {
 	case !answered:
-		return "", nil, fmt.Errorf("no response within Config.KeyTimeout (%v): %s", v.cfg.KeyTimeout, slowSource)
+		return "", nil, fmt.Errorf("the key source did not respond within Config.KeyTimeout (%v): %s", v.cfg.KeyTimeout, slowSource)
 	case l.panicked != nil:
 		panic(l.panicked)
 	}

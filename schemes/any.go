@@ -46,7 +46,7 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		mistakes = append(mistakes, errors.New("the name is empty: pass a unique name, which becomes part of the keys of the records"))
 	}
 	if len(members) < 2 {
-		mistakes = append(mistakes, errors.New("pass at least two members"))
+		mistakes = append(mistakes, errors.New("there are fewer than two members: pass at least two"))
 	}
 	s := &anyOf{name: name}
 	kinds := map[bool]bool{} // the kinds of keys: true is public, false is shared
@@ -257,7 +257,7 @@ func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
 		signatures := a.Signatures[:0]
 		*a = core.Attempt{Signatures: signatures}
 	}
-	return &core.Error{Reason: core.ErrMissingHeader, Detail: "no scheme of " + s.name + " has its headers in this request: is this the right sender?"}
+	return &core.Error{Reason: core.ErrMissingHeader, Detail: "the request has the headers of none of the schemes in " + s.name + ": is this the right sender?"}
 }
 
 // ReadBody implements [core.Scheme].
@@ -273,7 +273,7 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if s.by != byBody && !a.IDSigned && a.Unidentified == nil { // core reports a missing id after challenges, which need none
-		a.Unidentified = malformed("the message has no " + identityText(s.by) + ", but that is what identifies messages for all schemes of " + s.name)
+		a.Unidentified = malformed("the message lacks " + identityText(s.by) + ", which identifies messages in all schemes of " + s.name)
 	}
 	if s.by == byBody {
 		// If only one member had an id, one body would have two identities.

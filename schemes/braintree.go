@@ -130,7 +130,7 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 		return malformed(braintreePayload + " is not base64, or is too short for a notification")
 	}
 	if len(list) > maxSignatureBytes || strings.Count(list, "&") >= maxSignatures {
-		return malformed("there are more than " + strconv.Itoa(maxSignatures) + " signatures, or more than " + strconv.Itoa(maxSignatureBytes) + " bytes of them")
+		return malformed("the list of signatures has more than " + strconv.Itoa(maxSignatures) + " entries, or more than " + strconv.Itoa(maxSignatureBytes) + " bytes")
 	}
 	for pair := range strings.SplitSeq(list, "&") {
 		// Ignore the public key: it is not signed, and the HMAC shows whether the private key

@@ -65,7 +65,7 @@ func (s *templated) readContent(text string) error {
 		}
 		switch {
 		case !closed, kind == partLiteral:
-			return fmt.Errorf("Content has {%s, which is not a known part: the parts are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and "+
+			return fmt.Errorf("Content has {%s, which is not a known part in braces: the parts are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and "+
 				"{query:name}", name)
 		case kind != partValue && s.has(kind), slices.ContainsFunc(s.parts, func(p part) bool { return kind == partValue && p.field.same(field) }):
 			return fmt.Errorf("Content has {%s} twice: name each part once", name)
@@ -208,7 +208,7 @@ func (s *templated) fenced(i int, value string) error {
 		}
 	}
 	if fence != "" && !whole {
-		return malformed(s.parts[i].name() + " would run into the text after it in the signed text, so one signature would fit two messages")
+		return malformed("cannot tell where " + s.parts[i].name() + " ends in the signed text, so one signature would fit two messages")
 	}
 	return nil
 }

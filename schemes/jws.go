@@ -88,7 +88,7 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 	// Never let the token choose: with "none", or with an HMAC under the public key, anyone could
 	// sign.
 	if got, ok := header.text("alg"); !ok || got != alg {
-		return fail("the JWT is not signed with " + alg + ", and nothing else is accepted")
+		return fail("the header of the JWT must have the \"alg\" " + alg)
 	}
 	for name := range header {
 		switch {
@@ -110,11 +110,11 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 
 func jwtPart(text string) (object, error) {
 	if strings.ContainsAny(text, "\r\n") { // the decoder skips line breaks, which would give one token several spellings
-		return nil, errors.New("not base64url")
+		return nil, errors.New("the text is not base64url")
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil {
-		return nil, errors.New("not base64url")
+		return nil, errors.New("the text is not base64url")
 	}
 	return parseObject(raw)
 }

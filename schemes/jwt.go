@@ -124,7 +124,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	stamped := t.Stamping == core.StampedOnce || t.Stamping == core.StampedEachAttempt
 	switch {
 	case s.alg == "":
-		fail("Algorithm is not used in JWTs: set HMACSHA256, RSASHA256 or another one with a JWT name")
+		fail("Algorithm must be one that JWTs use, such as HMACSHA256 or RSASHA256")
 	case t.Algorithm.is().public != nil && t.Secret != Base64Text:
 		fail("the secret is a public key in base64: set Secret to Base64Text")
 	}
@@ -137,7 +137,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	case t.Detached && (t.BodyHash != "" || t.URLHash != "" || t.Issuer != "" || t.Time != "" || t.IDClaim != ""):
 		fail("a Detached token has no claims: leave out BodyHash, URLHash, Issuer, Time and IDClaim")
 	case t.BodyHash == "" && !t.Detached:
-		fail("BodyHash is missing: set it to the name of the claim, because a token that does not sign the body is valid for any body")
+		fail("BodyHash is missing: set it to the claim that has the body's hash, because a token that does not sign the body is valid for any body")
 	}
 	if s.t.Encoding > core.Base64URLPadded || t.Secret > Base64Text {
 		fail("Encoding or Secret has an unknown value: use the constants of core and schemes")
@@ -152,7 +152,7 @@ func (t JWT) build() (*bodyJWT, error) {
 	case !t.ID.none() && !t.ID.inBody(), !t.ID.none() && t.IDClaim != "":
 		fail("ID must be a JSON field, and cannot be combined with IDClaim")
 	case t.IDOptional && t.ID.none():
-		fail("IDOptional needs an ID")
+		fail("IDOptional needs an ID: set ID, or leave out IDOptional")
 	case t.Indistinct && (t.IDClaim != "" || !t.ID.none() && !t.IDOptional || t.Stamping == core.StampedEachAttempt):
 		fail("Indistinct must not be set: a signed ID or each attempt's own time distinguishes messages")
 	case (t.URLHash == "") != (t.URL == ""):

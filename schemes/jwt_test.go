@@ -161,7 +161,7 @@ func TestAJWTIsCheckedWhenItIsMade(t *testing.T) {
 		}, "the body is the token"},
 		"detached claims":             {func(d *schemes.JWT) { d.Detached, d.BodyHash = true, "" }, "has no claims"},
 		"a detached hash":             {func(d *schemes.JWT) { d.Detached, d.Time, d.Stamping = true, "", core.NotStamped }, "has no claims"},
-		"an algorithm of no JWT":      {func(d *schemes.JWT) { d.Algorithm = schemes.HMACSHA1 }, "not used in JWTs"},
+		"an algorithm of no JWT":      {func(d *schemes.JWT) { d.Algorithm = schemes.HMACSHA1 }, "one that JWTs use"},
 		"a public key as text":        {func(d *schemes.JWT) { d.Algorithm = schemes.RSASHA256 }, "Base64Text"},
 		"a time that is not a claim":  {func(d *schemes.JWT) { d.Time = "at" }, "belong together"},
 		"a time without stamping":     {func(d *schemes.JWT) { d.Stamping = core.NotStamped }, "belong together"},

@@ -105,7 +105,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	// Never let the message choose the algorithm.
 	if values[4] != "SHA256withRSA" {
-		return malformed("Paypal-Auth-Algo is not SHA256withRSA, and nothing else is accepted")
+		return malformed("Paypal-Auth-Algo must be SHA256withRSA")
 	}
 	if !isPayPalCertURL(certURL) {
 		return malformed("Paypal-Cert-Url is not the address of a certificate on one of PayPal's hosts: " + strings.Join(paypalHosts(), ", "))

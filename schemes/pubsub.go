@@ -70,7 +70,7 @@ func (p *pubsub) ParseKey(email string) (core.VerifyKey, error) {
 	const letters = "-.0123456789abcdefghijklmnopqrstuvwxyz"
 	name, domain, ok := strings.Cut(email, "@")
 	if !ok || name == "" || len(email) > 256 || !only(name, letters) || !only(domain, letters) || !strings.HasSuffix(domain, ".gserviceaccount.com") {
-		return nil, errors.New("this is not the email address of a service account: give the one that authenticates the push subscription, which ends " +
+		return nil, errors.New("this is not the email address of a service account: give the address that authenticates the push subscription, which ends " +
 			"with .gserviceaccount.com")
 	}
 	return &pubsubKey{email, p}, nil

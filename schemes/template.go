@@ -294,7 +294,7 @@ func (t Template) build() (*templated, error) {
 		fail("Encoding, Secret or Unit has an unknown value: use the constants of core and schemes")
 	}
 	if t.List != "" && t.List != "," && t.List != ";" && t.List != " " {
-		fail("List is %q: it must be \",\", \";\" or \" \"", t.List)
+		fail("List is %q, but must be \",\", \";\" or \" \"", t.List)
 	}
 	for _, f := range append([]Field{t.Signature}, t.More...) {
 		switch {
@@ -465,10 +465,10 @@ func (s *templated) checkStamp() (mistakes []error) {
 			"if all attempts of a message share one"))
 	}
 	if s.has(partTimestamp) && t.Timestamp.none() && !stamped {
-		mistakes = append(mistakes, errors.New("{timestamp} is in Content, but Timestamp does not say where it is"))
+		mistakes = append(mistakes, errors.New("{timestamp} is in Content, but Timestamp does not say where the timestamp is"))
 	}
 	if s.has(partID) && t.ID.none() {
-		mistakes = append(mistakes, errors.New("{id} is in Content, but ID does not say where it is"))
+		mistakes = append(mistakes, errors.New("{id} is in Content, but ID does not say where the id is"))
 	}
 	// core compares contents without at most two varying parts: the timestamp and the nonce.
 	switch n := t.Nonce; {

@@ -268,7 +268,7 @@ func leave[T any](ctx context.Context, s *Store, f func() (T, error)) (T, error)
 	case errors.Is(end, context.Canceled):
 		err = fmt.Errorf("casstore: the call was cancelled: %w", err)
 	default:
-		err = fmt.Errorf("casstore: no response in time: the engine is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
+		err = fmt.Errorf("casstore: the engine did not respond in time: it is stalled, too slow or unreachable. Check that the engine runs, and check the "+
 			"client's address: %w", err)
 	}
 	return value, err

@@ -50,12 +50,12 @@ func explain(err error) error {
 	var unreachable net.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("redisstore: no response in time: the server is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
+		return fmt.Errorf("redisstore: the server did not respond in time: it is stalled, too slow or unreachable. Check that the server runs, and check the "+
 			"client's address: %w", err)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("redisstore: the call was cancelled: %w", err)
 	case errors.As(err, &unreachable), isCut(err):
-		return fmt.Errorf("redisstore: the server cannot be reached: check that it runs, and check the client's address: %w", err)
+		return fmt.Errorf("redisstore: the server cannot be reached: check that the server runs, and check the client's address: %w", err)
 	default:
 		return fmt.Errorf("redisstore: %w", err)
 	}
@@ -69,7 +69,7 @@ func lookUp(text string) (word, remedy string) {
 	case strings.Contains(text, "max number of clients reached"):
 		return "", "the server has as many connections as maxclients allows: raise maxclients, or make the clients' pools smaller"
 	case strings.Contains(text, "sentinels"):
-		return "", "no Sentinel responds: check that they run, and check their addresses"
+		return "", "no Sentinel responds: check that the Sentinels run, and check their addresses"
 	case strings.Contains(text, "unknown command"):
 		return "", "the server does not support scripts: use Redis or Valkey with EVAL and EVALSHA"
 	case strings.Contains(text, "The user executing the script can't"), // Redis 7, instead of NOPERM

@@ -133,7 +133,7 @@ func TestACallerThatGivesUpDuringINFOLeavesItToTheNext(t *testing.T) {
 		})
 		synctest.Wait()
 		wg.Go(func() {
-			if err := settle(brief, s, 1); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no response in time") {
+			if err := settle(brief, s, 1); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "did not respond in time") {
 				t.Errorf("one that waited no longer: error %v", err)
 			}
 		})

@@ -398,7 +398,7 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT CASE WHEN file = '' THEN 'memory' ELSE 'file' END FROM pragma_database_list WHERE name = 'main'",
 				wrong:   []string{"memory"},
-				finding: "the database is in memory, and each connection has its own: open a file, or use stores/memstore",
+				finding: "the database is in memory, and each connection has its own database: open a file, or use stores/memstore",
 			},
 			{
 				query:   "SELECT type FROM sqlite_master WHERE name = 'hookonce_seen'",
