@@ -61,7 +61,7 @@ func jsonFlag(f *flag.FlagSet, to *bool) {
 // newScheme returns the scheme. url is the default for --url, and may be empty.
 func (c *common) newScheme(url string) (core.Scheme, error) {
 	if !slices.Contains(schemes.Names(), c.scheme) {
-		return nil, usageError("--scheme: unknown value: " + didYouMeanScheme(c.scheme) + "hookonce schemes lists them all")
+		return nil, usageError("--scheme has an unknown value: " + didYouMeanScheme(c.scheme) + "hookonce schemes lists them all")
 	}
 	s := c.settings
 	if s.URL == "" {

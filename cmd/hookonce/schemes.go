@@ -34,7 +34,7 @@ func schemesCommand() command {
 				case s.guess:
 					return s.guessSender(c)
 				case s.request.request != "":
-					return usageError("--request is for --guess")
+					return usageError("--request needs --guess")
 				case f.NArg() > 1:
 					return usageError("there is more than one TEXT: quote a text that has spaces")
 				}

@@ -169,6 +169,14 @@ func (r *Request) add(name, value string) error {
 	return nil
 }
 
+// headerError adds the place of a header to an error of add.
+func headerError(place string, err error) error {
+	if errors.Is(err, errNoHeader) {
+		return fmt.Errorf("%s %w", place, err)
+	}
+	return fmt.Errorf("%s: %w", place, err)
+}
+
 func (r *Request) pseudo(name, value string) error {
 	switch name {
 	case "method":

@@ -210,7 +210,7 @@ var errHeaders = errors.New("the headers are neither an object of names and valu
 
 func (r *Request) addJSON(name, value string) error {
 	if err := r.add(name, value); err != nil {
-		return fmt.Errorf("header %d: %w", r.lines+1, err)
+		return headerError(fmt.Sprintf("header %d", r.lines+1), err)
 	}
 	return nil
 }

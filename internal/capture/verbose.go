@@ -68,7 +68,7 @@ func (r *Request) readVerbose(text []byte) error {
 	for i, line := range head[1:] {
 		name, value, _ := strings.Cut(line, ":")
 		if err := r.add(name, value); err != nil {
-			return fmt.Errorf("sent line %d: %w", i+2, err)
+			return headerError(fmt.Sprintf("sent line %d", i+2), err)
 		}
 	}
 	if host := r.header.Get("Host"); host != "" && strings.HasPrefix(r.URL, "/") {

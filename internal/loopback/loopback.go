@@ -12,7 +12,7 @@ import (
 var (
 	ErrNoAddress   = errors.New("the address must have a port, such as 127.0.0.1:8080")
 	ErrNotLoopback = errors.New("the address is not a loopback address")
-	ErrPort        = errors.New("the port is not a number from 0 to 65535")
+	ErrPort        = errors.New("the port must be a number from 0 to 65535")
 )
 
 // Listen listens on a loopback address: an IP address or localhost, with a
