@@ -43,7 +43,7 @@ func partNames() map[string]partKind {
 // scheme, so requests parse nothing.
 func (s *templated) readContent(text string) error {
 	if text == "" {
-		return errors.New("Content is empty: write what the sender signs, such as \"{body}\" for the body alone")
+		return errors.New("the Content is empty: write what the sender signs, such as \"{body}\" for the body alone")
 	}
 	for text != "" {
 		literal, rest, found := strings.Cut(text, "{")
@@ -65,10 +65,10 @@ func (s *templated) readContent(text string) error {
 		}
 		switch {
 		case !closed, kind == partLiteral:
-			return fmt.Errorf("Content has {%s, which is not a known part in braces: the parts are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and "+
+			return fmt.Errorf("the Content has {%s, which is not a known part in braces: the parts are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and "+
 				"{query:name}", name)
 		case kind != partValue && s.has(kind), slices.ContainsFunc(s.parts, func(p part) bool { return kind == partValue && p.field.same(field) }):
-			return fmt.Errorf("Content has {%s} twice: name each part once", name)
+			return fmt.Errorf("the Content has {%s} twice: name each part once", name)
 		}
 		s.parts = append(s.parts, part{kind: kind, field: field})
 		// Counted from 1, so zero means absent.

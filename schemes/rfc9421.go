@@ -127,10 +127,10 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 		}
 	}
 	if !p.DangerouslyAnyComponents && !slices.Contains(s.required, "content-digest") {
-		return nil, errors.New("Required lacks \"content-digest\", so anybody could change the body: add it, or set DangerouslyAnyComponents")
+		return nil, errors.New("the Required list lacks \"content-digest\", so anybody could change the body: add it, or set DangerouslyAnyComponents")
 	}
 	if !asciiText(p.Tag) {
-		return nil, errors.New("Tag has a control character or one that is not ASCII")
+		return nil, errors.New("the Tag has a control character or one that is not ASCII")
 	}
 	return s, nil
 }

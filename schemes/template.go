@@ -431,7 +431,7 @@ func (s *templated) checkNumbers() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("Stamping has an unknown value: use a constant, such as core.StampedOnce"))
 	}
 	if t.List != "" && strings.Contains(t.Label, t.List) {
-		mistakes = append(mistakes, fmt.Errorf("Label %q contains the separator of List, so no entry can begin with Label", t.Label))
+		mistakes = append(mistakes, fmt.Errorf("the Label %q contains the separator of List, so no entry can begin with the Label", t.Label))
 	}
 	return mistakes
 }
@@ -512,7 +512,7 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	}
 	// Anyone could change unsigned members, and without a signed id, attempts are not compared.
 	if len(t.Stable) > 0 && (!s.has(partBody) || !s.signsID() || slices.ContainsFunc(t.Stable, func(f Field) bool { return !f.inBody() })) {
-		mistakes = append(mistakes, errors.New("Stable needs a signed ID, and each member of Stable must be a field of a signed JSON body"))
+		mistakes = append(mistakes, errors.New("the members of Stable need a signed ID, and each member must be a field of a signed JSON body"))
 	}
 	if t.Indistinct && (s.signsID() && !t.IDOptional || t.Stamping == core.StampedEachAttempt) {
 		mistakes = append(mistakes, errors.New("leave out Indistinct: a signed ID or each attempt's own time distinguishes messages"))

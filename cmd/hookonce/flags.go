@@ -81,7 +81,8 @@ func (c *common) newScheme(url string) (core.Scheme, error) {
 // flags.
 func asFlags(text string) string {
 	return strings.NewReplacer(
-		"Settings.DangerouslyReplayable", "--dangerously-replayable", "the URL is empty", "--url is missing", "the URL must be an address", "--url must be an address", "Header is missing", "--scheme-header is missing",
+		"Settings.DangerouslyReplayable", "--dangerously-replayable",
+		"the URL is empty", "--url is missing", "the URL must be an address", "--url must be an address", "Header is missing", "--scheme-header is missing",
 		"Config.MaxBody", "--max-body", "Config.Past", "--past", "Config.Future", "--future",
 		"the configured URL: is the URL configured as it is registered with the sender?", "--url: give the same query in --url",
 	).Replace(strings.TrimPrefix(text, "schemes: "))
