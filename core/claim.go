@@ -352,7 +352,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 			if v == run {
 				c.undo(ctx, cl.key, live, old, *next, stamp)
 			}
-			return 0, storeError("claiming", err)
+			return 0, storeError("claiming the message", err)
 		}
 		switch {
 		case got == want && v == run:
@@ -363,7 +363,7 @@ func (c *claims) claim(ctx context.Context, sctx *lazyContext, id *identity, cl 
 		}
 		live, now = got, c.clock.now()
 		if old, err = decode(got); err != nil {
-			return 0, refuse(ErrStoreUnavailable, "claiming", err)
+			return 0, refuse(ErrStoreUnavailable, "the message could not be claimed", err)
 		}
 	}
 	// So many other attempts won meanwhile that one of them is in flight now.
@@ -389,7 +389,7 @@ func (c *claims) claimed(ctx context.Context, sctx *lazyContext, id *identity, c
 	}
 	if c.tooLate(&cl.rec) {
 		c.undo(ctx, cl.key, before, *old, cl.rec, stamp)
-		return 0, refuse(ErrStoreUnavailable, "claiming: the seen-id store responded only when the claim was about to expire. Shorten Config.StoreTimeout", nil)
+		return 0, refuse(ErrStoreUnavailable, "the seen-id store responded only when the claim was about to expire. Shorten Config.StoreTimeout", nil)
 	}
 	return run, nil
 }
@@ -408,11 +408,11 @@ func (c *claims) spendAttempt(sctx context.Context, id *identity, stamp, now int
 	want := c.spend(&id.message, stamp, now)
 	got, err := c.store.Swap(sctx, id.content, Value{}, want.encode(), time.Duration(max(want.windowEnd-now, 1))*time.Millisecond)
 	if err != nil {
-		return false, storeError("claiming", err)
+		return false, storeError("claiming the message", err)
 	}
 	live, err := decode(got)
 	if err != nil {
-		return false, refuse(ErrStoreUnavailable, "claiming", err)
+		return false, refuse(ErrStoreUnavailable, "the message could not be claimed", err)
 	}
 	return live.state == Spent && live.name() == want.name(), nil
 }
@@ -450,7 +450,7 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 		}
 		if err != nil {
 			c.undo(ctx, cl.key, before, *old, cl.rec, 0)
-			return 0, storeError("claiming", err)
+			return 0, storeError("claiming the message", err)
 		}
 	}
 	c.giveBack(ctx, cl, old, Released)
@@ -619,11 +619,11 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 	defer sctx.finish()
 	live, err := c.peek(sctx, key)
 	if err != nil {
-		return storeError("forgetting", err)
+		return storeError("forgetting the record", err)
 	}
 	rec, err := decode(live)
 	if err != nil {
-		return refuse(ErrStoreUnavailable, "forgetting", err)
+		return refuse(ErrStoreUnavailable, "the record could not be forgotten", err)
 	}
 	var next record
 	switch rec.state {
@@ -633,13 +633,13 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 	case Counted: // start the count again
 		next = record{state: Counted, windowEnd: now.milli(), token: newToken()}
 	default:
-		return fmt.Errorf("hookonce: nothing to forget: no handled message has this id or key (state %s). If the sender signs no id (GitHub, for "+
+		return fmt.Errorf("hookonce: nothing was forgotten: no handled message has this id or key (state %s). If the sender signs no id (GitHub, for "+
 			"example), use ForgetKey with the key from the log", rec.state)
 	}
 	want := next.encode()
 	got, err := c.store.Swap(sctx, key, live, want, c.life(&next, now.milli()))
 	if err != nil {
-		return storeError("forgetting", err)
+		return storeError("forgetting the record", err)
 	}
 	if got != want {
 		return errors.New("hookonce: nothing was forgotten, because an attempt of the message arrived meanwhile: try again")
@@ -648,9 +648,9 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 }
 
 func storeError(doing string, err error) *Error {
-	detail := doing + ": the seen-id store failed"
+	detail := "the seen-id store failed while " + doing
 	if errors.Is(err, context.DeadlineExceeded) {
-		detail = doing + ": the seen-id store did not respond in time; see Config.StoreTimeout"
+		detail = "the seen-id store did not respond in time while " + doing + " (see Config.StoreTimeout)"
 	}
 	return refuse(ErrStoreUnavailable, detail, err)
 }

@@ -55,7 +55,7 @@ func Commit(ctx context.Context, s SeenStore) error {
 		return nil
 	default:
 		return refuse(ErrMisconfigured, "core.Commit: ctx does not belong to a request that this module's middleware admitted. Pass the request's "+
-			"context: r.Context(), c.Request.Context(), c.Request().Context() or c.UserContext()", nil)
+			"context: r.Context() (net/http), c.Request.Context() (gin), c.Request().Context() (echo), c.UserContext() (fiber v2) or c.Context() (fiber v3)", nil)
 	}
 }
 

@@ -155,7 +155,7 @@ func (c *Config) withDefaults() (Config, Facts, []error) {
 	}
 	facts := FactsOf(cfg.Scheme)
 	if err := facts.check(); err != nil {
-		facts.Mistake = fmt.Errorf("Config.Scheme, %s: %w", cfg.Scheme.Name(), err)
+		facts.Mistake = fmt.Errorf("Config.Scheme (%s): %w", cfg.Scheme.Name(), err)
 		mistakes = append(mistakes, facts.Mistake)
 	}
 	for _, d := range []struct {
@@ -187,7 +187,7 @@ func (c *Config) withDefaults() (Config, Facts, []error) {
 	case cfg.MaxBody < 0:
 		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is negative (%d): leave it at zero for the default of 1 MiB", cfg.MaxBody))
 	case cfg.MaxBody > 1<<40:
-		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is over one tebibyte (%d), but a whole body is held in memory: lower it", cfg.MaxBody))
+		mistakes = append(mistakes, fmt.Errorf("Config.MaxBody is over one tebibyte (%d), but a whole body is held in memory: lower the limit", cfg.MaxBody))
 	case cfg.MaxBody == 0:
 		cfg.MaxBody = 1 << 20
 	}

@@ -249,32 +249,32 @@ func (v *Verifier) explain(verdict verdict, rec *record, id *identity) *Error {
 	case inFlight:
 		return refuse(ErrInFlight, "another attempt of this message is being handled, or its outcome is not known yet", nil)
 	case redelivery:
-		return &Error{Reason: ErrRedelivery, Detail: id.again() + "; acknowledged", status: int(rec.status)}
+		return &Error{Reason: ErrRedelivery, Detail: id.again() + ". This attempt is acknowledged", status: int(rec.status)}
 	case replayOlder:
-		return &Error{Reason: ErrReplay, Detail: "the message was handled, and a newer attempt than this one got a response; acknowledged", status: int(rec.status)}
+		return &Error{Reason: ErrReplay, Detail: "the message was handled, and a newer attempt than this one got a response. This attempt is acknowledged", status: int(rec.status)}
 	case answered:
 		return refuse(ErrReplay, "the message was handled before. Its sender needs the content of the response, which was not kept, so this attempt is "+
 			"not acknowledged", nil)
 	case reused:
-		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was different. Either this is a test event with a "+
-			"constant id, or the sender reuses ids, or it renders the body again for each attempt (then set Config.RendersAnew, or Stable in its scheme)", nil)
+		return refuse(ErrIDReused, "a message with this id was handled, but its signed content was different. Is this a test event with a "+
+			"constant id, or does the sender reuse ids? If the sender renders the body again for each attempt, set Config.RendersAnew, or Stable in the scheme", nil)
 	case elsewhere:
-		return refuse(ErrMisconfigured, "this message was handled at another address (host, path or query) of the same verifier. Either the sender "+
-			"delivers it to two endpoints: give each its own verifier, keys and store namespace, or its own source (Keys.From, KeySource). Or a proxy "+
-			"changes the address from one request to the next: have it keep the sender's Host. Or somebody sent a captured request to the other address", nil)
+		return refuse(ErrMisconfigured, "this message was handled at another address (host, path or query) of the same verifier. If the sender "+
+			"delivers the message to two endpoints, give each endpoint its own verifier, keys and store namespace, or its own source (Keys.From, KeySource). If a proxy "+
+			"changes the address from one request to the next, have the proxy keep the sender's Host. Otherwise, somebody may have sent a captured request to the other address", nil)
 	case unsure:
-		return refuse(ErrRepeated, "the same signed content was handled before, and nothing in this request shows whether it is the same event. Either "+
-			"the sender sends no delivery id, or a proxy removed its header. Pass the header on, or use a scheme whose ID names it", nil)
+		return refuse(ErrRepeated, "the same signed content was handled before, and nothing in this request shows whether the event is the same. Either "+
+			"the sender sends no delivery id, or a proxy removed the id's header. Pass the header on, or use a scheme whose ID names the header", nil)
 	case repeated:
 		if id.spends(&v.claims.protocol) || id.content == (Key{}) {
-			return refuse(ErrRepeated, "the same signed bytes, including the timestamp, arrived before under another delivery id: a captured attempt, "+
-				"or two events with one timestamp. The next attempt of the second event will be handled", nil)
+			return refuse(ErrRepeated, "the same signed bytes, including the timestamp, arrived before under another delivery id. This is a captured attempt, "+
+				"or two events have the same timestamp. The next attempt of the second event will be handled", nil)
 		}
 		return refuse(ErrRepeated, "the handler already ran "+strconv.Itoa(v.cfg.Repeats+1)+" times for the same signed content (Config.Repeats is "+
-			strconv.Itoa(v.cfg.Repeats)+"). Either an attacker captured it, or the sender repeats itself and needs a higher limit", nil)
+			strconv.Itoa(v.cfg.Repeats)+"). Either an attacker sends copies, or the sender repeats its content and needs a higher Config.Repeats", nil)
 	default:
 		if !id.signed {
-			return refuse(ErrReplay, "the same signed bytes, including the timestamp, were handled before: a replay, or a second event with the same "+
+			return refuse(ErrReplay, "the same signed bytes, including the timestamp, were handled before. This is a replay, or a second event with the same "+
 				"content and timestamp. If this sender's retries repeat the bytes, set Config.SignsOnce", nil)
 		}
 		return refuse(ErrReplay, "the message was handled, and this same attempt already got a response: a genuine retry would have a new timestamp. If "+
@@ -383,15 +383,15 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, pas
 	case errors.Is(err, errCommitted), success && err == nil:
 		return Handled, nil
 	case errors.Is(err, errLost):
-		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or the store failed and the lease could not be renewed. Its effect may have happened twice", Err: err}
+		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, or the store failed and the lease could not be renewed. The handler's effect may have happened twice", Err: err}
 	case success:
 		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but not yet recorded: the verifier keeps trying until " +
 			"Config.Lease ends. If that fails, a retry runs the handler again", Err: err}
 	case err != nil:
-		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "and the claim was not released: attempts are refused until its lease ends, " +
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "the handler failed, and the claim was not released. Attempts are refused until the claim's lease ends, " +
 			"then the handler runs again", Err: err}
 	case v.claims.wasStopped(d):
-		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "its context was cancelled, because the message's lease could not be renewed. " +
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "the handler's context was cancelled, because the message's lease could not be renewed. " +
 			"The seen-id store failed, was full or too slow, or this process was suspended. The message is released for the sender's next attempt"}
 	default:
 		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "the message is released for the sender's next attempt"}

@@ -57,7 +57,7 @@ func TestFactsThatCannotBeAreReportedAtBoot(t *testing.T) {
 	}{
 		"a handshake awaited and not answered": {core.Facts{AwaitsHandshake: await}, "one of AwaitsHandshake and AnswerHandshake"},
 		"an address that nothing can change":   {core.Facts{URL: "https://example.com"}, "one of URL and At"},
-		"a mistake in the settings":            {core.Facts{Mistake: errors.New("the URL is missing")}, "Config.Scheme, standard: the URL is missing"},
+		"a mistake in the settings":            {core.Facts{Mistake: errors.New("the URL is missing")}, "Config.Scheme (standard): the URL is missing"},
 	} {
 		_, err := core.New(core.Secrets(core.GenerateSecret()), memstore.New(), &core.Config{Scheme: describing{asked: new(int), facts: c.facts}})
 		if !errors.Is(err, core.ErrMisconfigured) || !strings.Contains(err.Error(), c.want) {

@@ -179,7 +179,7 @@ func (k *Keys) ringFor(v *Verifier) (*keyring, error) {
 	r := &keyring{owner: v, keys: make([]ringKey, 0, len(k.secrets))}
 	var mistakes []error
 	if len(k.secrets) == 0 {
-		mistakes = append(mistakes, errors.New("no key: pass at least one secret, for example core.Secrets(os.Getenv(\"WEBHOOK_SECRET\"))"))
+		mistakes = append(mistakes, errors.New("there is no key: pass at least one secret, for example core.Secrets(os.Getenv(\"WEBHOOK_SECRET\"))"))
 	}
 	for i, s := range k.secrets {
 		id := s.ID
@@ -265,7 +265,7 @@ func checkSecretText(text string, free bool) error {
 	case strings.ContainsFunc(inner, unicode.IsSpace), strings.TrimSpace(text) != text:
 		return errors.New(spaceAdvice(text))
 	case strings.ContainsFunc(text, unicode.IsControl):
-		return errors.New("it contains a control character: copy the secret again")
+		return errors.New("the text contains a control character: copy the secret again")
 	case len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]:
 		return errors.New("the text has quotes around it: remove them, because most .env readers keep them")
 	}

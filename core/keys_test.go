@@ -122,7 +122,7 @@ func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, say := range []string{
-		"secret 1 of 3 (key-1)", "secret 2 of 3 (key-2)", "secret 3 of 3 (key-3)", "no seen-id store", "Config.Past", "Config.Future", "Config.Skew",
+		"secret 1 of 3 (key-1)", "secret 2 of 3 (key-2)", "secret 3 of 3 (key-3)", "the seen-id store is nil", "Config.Past", "Config.Future", "Config.Skew",
 		"Config.BodyTimeout", "Config.Lease", "Config.Remember", "Config.StoreTimeout", "Config.KeyTimeout", "Config.MaxBody", "Config.Reruns",
 	} {
 		if !strings.Contains(err.Error(), say) {
@@ -130,7 +130,7 @@ func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 		}
 	}
 	_, err = core.New(nil, nil, &core.Config{Lease: 60, Remember: 100 * 365 * 24 * time.Hour})
-	for _, say := range []string{"no keys", "no seen-id store", "unit missing", "unit wrong"} {
+	for _, say := range []string{"the keys are nil", "the seen-id store is nil", "unit missing", "unit wrong"} {
 		if err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%v does not mention %q", err, say)
 		}

@@ -121,11 +121,11 @@ func (c *claims) alive(ctx context.Context, key *Key, claimed *record, now int64
 	}
 	live, err := c.peek(ctx, leaseKey(*key))
 	if err != nil {
-		return false, storeError("claiming", err)
+		return false, storeError("claiming the message", err)
 	}
 	rec, err := decode(live)
 	if err != nil {
-		return false, refuse(ErrStoreUnavailable, "claiming", err)
+		return false, refuse(ErrStoreUnavailable, "the message could not be claimed", err)
 	}
 	return rec.state == Claimed && now < rec.leaseEnd+2*c.skew, nil
 }

@@ -55,7 +55,7 @@ func (v *Verifier) LookKey(ctx context.Context, key Key) (Record, error) {
 // keyOf returns the key of a message with a signed id.
 func (v *Verifier) keyOf(source, id string) (Key, error) {
 	if id == "" || strings.TrimSpace(id) != id {
-		return Key{}, errors.New("hookonce: give the message id exactly as the sender shows it")
+		return Key{}, errors.New("hookonce: the message id is empty or has white space around it: give the id exactly as the sender shows it")
 	}
 	return v.replayKey(&Message{ID: id, IDSigned: true, Source: source}, nil), nil
 }
@@ -67,11 +67,11 @@ func (c *claims) look(ctx context.Context, key Key) (Record, error) {
 	read := func(key Key) (record, error) { //nolint:contextcheck // sctx has it
 		live, err := c.peek(sctx, key)
 		if err != nil {
-			return record{}, storeError("looking", err)
+			return record{}, storeError("looking for the record", err)
 		}
 		rec, err := decode(live)
 		if err != nil {
-			return record{}, refuse(ErrStoreUnavailable, "looking", err)
+			return record{}, refuse(ErrStoreUnavailable, "the record could not be read", err)
 		}
 		return rec, nil
 	}

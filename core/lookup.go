@@ -33,7 +33,7 @@ type keyLookUp struct {
 func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error) {
 	if running := v.lookUps.Add(1); running > maxLookUps {
 		v.lookUps.Add(-1)
-		return "", nil, errors.New(strconv.Itoa(maxLookUps) + " calls have not returned yet: " + slowSource)
+		return "", nil, errors.New(strconv.Itoa(maxLookUps) + " calls of the key source have not returned yet: " + slowSource)
 	}
 	l := &keyLookUp{done: make(chan bool, 2)} // room for both senders, so neither blocks
 	l.ctx.init(outer, v.claims.clock.now().real.Add(v.cfg.KeyTimeout))
@@ -47,7 +47,7 @@ func (v *Verifier) ask(outer context.Context, r *Request) (string, *Keys, error)
 	l.ctx.finish()
 	switch {
 	case !answered:
-		return "", nil, fmt.Errorf("no response within Config.KeyTimeout (%v): %s", v.cfg.KeyTimeout, slowSource)
+		return "", nil, fmt.Errorf("the key source did not respond within Config.KeyTimeout (%v): %s", v.cfg.KeyTimeout, slowSource)
 	case l.panicked != nil:
 		panic(l.panicked)
 	}

@@ -35,7 +35,7 @@ func NewSigner(secrets ...string) (*Signer, error) {
 	s := new(Signer)
 	var mistakes []error
 	if len(secrets) == 0 {
-		mistakes = append(mistakes, errors.New("no key to sign with"))
+		mistakes = append(mistakes, errors.New("there is no key to sign with: pass at least one secret"))
 	}
 	for i, text := range secrets {
 		k, err := parseSignKey(text)

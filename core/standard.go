@@ -163,7 +163,7 @@ func (w StandardWebhooks) ReadHeader(r *Request, a *Attempt) error {
 		return err
 	}
 	if a.Timestamp, err = parseSeconds(stamp); err != nil {
-		return refuse(ErrMalformed, names[1]+": "+err.Error(), nil)
+		return refuse(ErrMalformed, names[1]+" "+err.Error(), nil)
 	}
 	if err := readSignatures(signatures, a); err != nil {
 		return err
@@ -314,4 +314,4 @@ func parseSeconds(text string) (time.Time, error) {
 	return time.Unix(n, 0), nil
 }
 
-var errNotSeconds = errors.New("not a plain Unix time in seconds")
+var errNotSeconds = errors.New("must be a Unix time in seconds, with digits only")

@@ -71,8 +71,8 @@ func (v Value) WindowEnd() time.Time {
 //     clocks that differ. KnownSince may be called concurrently.
 //   - Bind(owner string) error: called once by [New] with a name made of the
 //     scheme and the source. A store returns an error if the same owner is
-//     bound twice. Two verifiers that share records would acknowledge each
-//     other's messages without handling them.
+//     bound twice. If two verifiers share records, the second refuses a message
+//     that the first handled, or acknowledges the message without handling it.
 //   - Scope(scheme, source string) uint32: for a store that divides its
 //     capacity fairly among sources. The keys of a scheme and source begin with
 //     the result. It must not change while the store has records. A randomly

@@ -64,7 +64,7 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 	static, ok := keys.(*Keys)
 	switch {
 	case isNil(keys):
-		mistakes = append(mistakes, errors.New("no keys: pass core.Secrets(...) or a KeySource"))
+		mistakes = append(mistakes, errors.New("the keys are nil: pass core.Secrets(...) or a KeySource"))
 	case ok && facts.Mistake == nil:
 		ring, err := static.ringFor(v)
 		if err != nil {
@@ -90,7 +90,7 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 		v.claims.clock.configured = config.Clock
 	}
 	if isNil(seen) {
-		mistakes = append(mistakes, errors.New("no seen-id store: pass memstore.New(), or a shared one in production"))
+		mistakes = append(mistakes, errors.New("the seen-id store is nil: pass memstore.New(), or a shared one in production"))
 	} else if f, ok := seen.(forgetter); ok && f.Forgets() {
 		v.forgets = true
 		start := v.claims.clock.now()
@@ -332,17 +332,17 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 // because an attempt may expire between its arrival and the claim.
 func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if !a.Expires.IsZero() && now.After(a.Expires) {
-		return refuse(ErrOutsideWindow, "the signature has expired: a late or re-sent attempt, or our clock is ahead", nil)
+		return refuse(ErrOutsideWindow, "the signature has expired: the attempt is late or was re-sent, or our clock is ahead", nil)
 	}
 	if a.Timestamp.IsZero() {
 		return nil
 	}
 	age := now.Sub(a.Timestamp) // Sub saturates, so a huge age stays huge
 	if age > v.cfg.Past {
-		return refuse(ErrOutsideWindow, "the timestamp is too old: a late or re-sent attempt, or our clock is ahead", nil)
+		return refuse(ErrOutsideWindow, "the timestamp is too old: the attempt is late or was re-sent, or our clock is ahead", nil)
 	}
 	if age < -v.cfg.Future {
-		return refuse(ErrOutsideWindow, "the timestamp is too far in the future: milliseconds instead of seconds, or our clock is behind", nil)
+		return refuse(ErrOutsideWindow, "the timestamp is too far in the future: its unit is wrong, such as milliseconds, or our clock is behind", nil)
 	}
 	return nil
 }
@@ -397,7 +397,7 @@ func (v *Verifier) ringOf(source string, keys *Keys, err error) (lookup, error) 
 	}
 	ring, err := keys.ringFor(v)
 	if err != nil {
-		return lookup{}, &Error{Reason: ErrMisconfigured, Detail: "the keys of source \"" + source + "\"", Err: err}
+		return lookup{}, &Error{Reason: ErrMisconfigured, Detail: "the keys of source \"" + source + "\" are not valid", Err: err}
 	}
 	if v.decoy.Load() != ring { // avoid contended writes
 		v.decoy.Store(ring)
@@ -425,7 +425,7 @@ func (v *Verifier) checkSigned(ctx context.Context, r *Request, a *Attempt, k *l
 	if err != nil {
 		if a.Unmatched != nil && !errors.Is(err, ErrKeysUnavailable) {
 			// Only the text: errors.Is must not find a reason in it that the sender must not see.
-			err = &Error{Reason: ErrKeysUnavailable, Detail: "checking the signature", Err: fmt.Errorf("%w (%s)", a.Unmatched, err.Error())}
+			err = &Error{Reason: ErrKeysUnavailable, Detail: "the signature could not be checked", Err: fmt.Errorf("%w (%s)", a.Unmatched, err.Error())}
 		}
 		return nil, err
 	}
@@ -450,7 +450,7 @@ func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int,
 	}
 	matched, err := k.ring.match(ctx, a, arrived)
 	if err != nil {
-		return -1, refuse(ErrKeysUnavailable, "checking the signature", err)
+		return -1, refuse(ErrKeysUnavailable, "the signature could not be checked", err)
 	}
 	if matched < 0 {
 		detail := "no signature matches these bytes under a configured key: the secret is a different one, or the body was changed on the way"

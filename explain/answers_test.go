@@ -269,7 +269,7 @@ func ExampleRequest() {
 	fmt.Println(e.Findings[0].Remedy)
 	// Output:
 	// secret-newline true
-	// Remove it where the secret is read or stored, for example with strings.TrimSpace.
+	// Trim the white space where the secret is read or stored, for example with strings.TrimSpace.
 }
 
 func ExampleExplanation_String() {

@@ -185,7 +185,7 @@ func table() []advice {
 		{
 			// In the receiver's secrets. The texts say what to change, never what the secret is.
 			secretNewline, "the configured secret has white space or a newline around or inside it",
-			"Remove it where the secret is read or stored, for example with strings.TrimSpace.", whereSecret,
+			"Trim the white space where the secret is read or stored, for example with strings.TrimSpace.", whereSecret,
 		},
 		{
 			secretQuoted, "the configured secret has quotes around it",
@@ -226,7 +226,7 @@ func table() []advice {
 		},
 		{
 			keyExpired, "the message is signed with a key that is no longer accepted",
-			"Accept the key for longer (Secret.NotAfter), or have the sender sign with the new one.", "the key's NotAfter, and the sender's rotation",
+			"Accept the key for longer (Secret.NotAfter), or have the sender sign with the new key.", "the key's NotAfter, and the sender's rotation",
 		},
 		{
 			keyNotYetValid, "the message is signed with a key that is not accepted yet",
@@ -343,7 +343,7 @@ func table() []advice {
 		},
 		{
 			headerDuplicated, "a header or its value is repeated",
-			"Pass on each header once: set it instead of adding to it.", whereProxy,
+			"Pass on each header once: set the header instead of adding a value.", whereProxy,
 		},
 		{
 			signatureLabel, "the label before the signature is missing or wrong",
@@ -401,12 +401,12 @@ func table() []advice {
 		{
 			// About the search itself.
 			unexplained, "the signature matches no variant that was tried",
-			"Compare the secret with the one that the sender shows for this endpoint and environment. Then compare the body with the one that it sent, " +
+			"Compare the secret with the one that the sender shows for this endpoint and environment. Then compare the body with the one that the sender sent, " +
 				"byte by byte.",
 			whereShown + "; then " + whereBody,
 		},
 		{
-			notFinished, "the limit on the work was reached before everything was tried",
+			notFinished, "the search reached its limit before it had tried everything",
 			"Try again with a smaller message from the same sender.", "the sender's test message, which is usually small",
 		},
 		{

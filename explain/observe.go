@@ -123,7 +123,7 @@ func (s *search) observeBody(_ error, add func(Mistake, string)) {
 	switch {
 	// This comes first: a decompressed body also has another length than announced.
 	case s.isDecompressed():
-		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but it is not: if the sender signed the compressed bytes, as most do, "+
+		add(bodyDecompressed, "Content-Encoding says that the body is compressed, but the body is not: if the sender signed the compressed bytes, as most do, "+
 			"those bytes cannot be restored")
 	case length >= 0 && length != int64(len(body)) && looksLikeJSON(body) && json.Valid(body):
 		add(bodyReformatted, "the JSON in the body is complete, but has "+size+", and Content-Length is "+strconv.FormatInt(length, 10)+": something "+

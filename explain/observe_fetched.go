@@ -83,7 +83,7 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 // observeConfirmation reports a subscription that waits to be confirmed.
 func (s *search) observeConfirmation(add func(Mistake, string)) {
 	if kind := string(memberOf(s.req.Body, "Type")); kind == "SubscriptionConfirmation" {
-		add(unconfirmed, "the message asks to confirm an SNS subscription, and is not a notification")
+		add(unconfirmed, "the message asks to confirm an SNS subscription: it is not a notification")
 	}
 }
 

@@ -161,13 +161,13 @@ func spaced() []change {
 	}{
 		// JavaScript, PHP and Go write this.
 		{"minified", spacing{"", ":", ","}},
-		{"indented by 2", spacing{"  ", ": ", ","}},
+		{"indented by 2 spaces", spacing{"  ", ": ", ","}},
 		// Python's json.dumps.
 		{"on one line with spaces", spacing{"", ": ", ", "}},
-		{"indented by 4", spacing{"    ", ": ", ","}},
+		{"indented by 4 spaces", spacing{"    ", ": ", ","}},
 		{"indented by tabs", spacing{"\t", ": ", ","}},
 		// Jackson's pretty printer.
-		{"indented by 2 with spaces around colons", spacing{"  ", " : ", ","}},
+		{"indented by 2 spaces, with spaces around colons", spacing{"  ", " : ", ","}},
 	} {
 		// Indented JSON that lost only its newlines is a mistake with another fix, so it is tried
 		// first.
@@ -188,7 +188,7 @@ func spaced() []change {
 // all newlines. That mistake has an exact fix, so it is not reported as
 // reformatting.
 func unbroken(how spacing) change {
-	c := inJSON(bodyLineEnds, "the newlines were removed from the body, as by curl -d @FILE; the sender needs --data-binary", style{spacing: &how})
+	c := inJSON(bodyLineEnds, "the newlines were removed from the body, as curl -d @FILE does; the sender must use --data-binary", style{spacing: &how})
 	restyled := c.do
 	c.needs = func(b []byte) bool { return isUnbroken(b, how.indent) }
 	c.do = func(b []byte) []byte {

@@ -261,7 +261,7 @@ func decoded(t text) (all []text) {
 	// Schemes expect the DER bytes in base64, which is what a PEM block contains.
 	if block, _ := pem.Decode([]byte(s)); block != nil {
 		all = append(all, t.with(base64.StdEncoding.EncodeToString(block.Bytes), secretKind,
-			"the configured key is a PEM block; the scheme expects only what is inside"))
+			"the configured key is a PEM block; the scheme expects only the text inside the block"))
 	}
 	return all
 }
@@ -293,7 +293,7 @@ func prefixes(t text) (all []text) {
 		if !ok {
 			continue
 		}
-		all = append(all, t.with(rest, secretPrefix, "the configured secret has the prefix "+have+", which is not part of it"))
+		all = append(all, t.with(rest, secretPrefix, "the configured secret has the prefix "+have+", which does not belong to the secret"))
 		// A receiver never needs whsk_, the private key, so nothing is turned into that.
 		for _, other := range kinds[:2] {
 			if other != have {

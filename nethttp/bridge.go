@@ -43,7 +43,7 @@ func misplaced() error {
 			if rest, found := strings.CutPrefix(frame.Function, f.pkg); found && (strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/")) {
 				return &core.Error{Reason: core.ErrMisconfigured, Detail: "nethttp.New is mounted around " + f.pkg + " handlers. It cannot see their " +
 					"failures, so it would record failed messages as handled. Use " + f.adapter + ".New instead or, for a net/http handler, " + f.door +
-					"(nethttp.New(v)(handler)), called once at start-up"}
+					"(nethttp.New(v)(handler)), called once at startup"}
 			}
 		}
 		if !more {

@@ -38,7 +38,7 @@ func (adyen) ReadHeader(*core.Request, *core.Attempt) error { return nil }
 func (s adyen) ReadBody(r *core.Request, a *core.Attempt) error {
 	item, err := adyenItem(r.Body)
 	if err != nil {
-		return malformed("the body is not a notification with exactly one item and no repeated names: " + err.Error())
+		return malformed("the body is not a valid Adyen notification: " + err.Error())
 	}
 	var additional struct {
 		Signature string `json:"hmacSignature"`
@@ -67,7 +67,7 @@ func adyenItem(body []byte) (object, error) {
 	}
 	var items []json.RawMessage
 	if json.Unmarshal(root["notificationItems"], &items) != nil || len(items) != 1 {
-		return nil, errors.New("notificationItems does not have exactly one item")
+		return nil, errors.New("notificationItems must have exactly one item")
 	}
 	outer, err := parseObject(items[0])
 	if err != nil {
@@ -90,7 +90,7 @@ func adyenFields(item object) ([]string, error) {
 	// In signed order. value and currency are members of amount.
 	names := []string{"pspReference", "originalReference", "merchantAccountCode", "merchantReference", "value", "currency", "eventCode", "success"}
 	if item.misspells(append(names[:4:4], "amount", "eventCode", "success")) || amount.misspells(names[4:6]) {
-		return nil, errors.New("the name of a signed field is in the wrong case")
+		return nil, errors.New("the body has the name of a signed field in the wrong case, such as PspReference for pspReference")
 	}
 	fields := make([]string, len(names))
 	for i, name := range names {
@@ -107,7 +107,7 @@ func adyenFields(item object) ([]string, error) {
 			ok = true
 		}
 		if !ok {
-			return nil, errors.New(name + " has the wrong type")
+			return nil, errors.New(name + " in the body has the wrong JSON type")
 		}
 		if name != "merchantReference" && strings.Contains(text, ":") {
 			return nil, errors.New(name + " contains a colon, so one signature would fit two messages")

@@ -43,17 +43,17 @@ import (
 func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 	var mistakes []error
 	if name == "" {
-		mistakes = append(mistakes, errors.New("the name is missing: it is part of every replay key"))
+		mistakes = append(mistakes, errors.New("the name is empty: pass a unique name, which becomes part of the keys of the records"))
 	}
 	if len(members) < 2 {
-		mistakes = append(mistakes, errors.New("at least two members are needed"))
+		mistakes = append(mistakes, errors.New("there are fewer than two members: pass at least two"))
 	}
 	s := &anyOf{name: name}
 	kinds := map[bool]bool{} // the kinds of keys: true is public, false is shared
 	names := map[string]bool{}
 	for i, m := range members {
 		if m == nil {
-			return nil, fmt.Errorf("schemes: Any(%q): member %d is nil", name, i+1)
+			return nil, fmt.Errorf("schemes: Any(%q): member %d is nil: pass a scheme", name, i+1)
 		}
 		if names[m.Name()] {
 			mistakes = append(mistakes, fmt.Errorf("two members have the name %s: list each scheme once, and give each wrapper or template its own name", m.Name()))
@@ -68,13 +68,13 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		// Such a scheme signs texts that strangers choose.
 		case f.SignsHandshakes:
 			mistakes = append(mistakes, fmt.Errorf("%s responds to handshakes with a MAC under the secret, which another scheme would accept as a "+
-				"signature. Give it its own endpoint, or let it ignore handshakes", m.Name()))
+				"signature: give %[1]s its own endpoint, or use IgnoreHandshakes", m.Name()))
 		case f.IdentifiedBy == "":
-			mistakes = append(mistakes, fmt.Errorf("no other scheme signs what identifies messages of %s. An attacker could remove its headers and have a "+
-				"message handled again: give it its own endpoint", m.Name()))
+			mistakes = append(mistakes, fmt.Errorf("no other scheme signs what identifies messages of %s. An attacker could remove the headers of %[1]s and have a "+
+				"message handled again: give %[1]s its own endpoint", m.Name()))
 		case i > 0 && s.by != "" && (f.IdentifiedBy != s.by || m.Stamping() != members[0].Stamping()):
 			mistakes = append(mistakes, fmt.Errorf("%s and %s identify messages differently (by %s and by %s). An attacker could remove the headers "+
-				"of one scheme and have a message handled again: give each its own endpoint", members[0].Name(), m.Name(), identityText(s.by), identityText(f.IdentifiedBy)))
+				"of one scheme and have a message handled again: give each scheme its own endpoint", members[0].Name(), m.Name(), identityText(s.by), identityText(f.IdentifiedBy)))
 		default:
 			s.by = f.IdentifiedBy
 		}
@@ -181,7 +181,7 @@ func (s *anyOf) oneKind(k anyKey) error {
 	if secret == "" || public == "" {
 		return nil
 	}
-	return fmt.Errorf("%s would read this text as a shared secret, and %s as a public key: give one of them its own endpoint", secret, public)
+	return fmt.Errorf("%s would read this text as a shared secret, and %s as a public key: give one of the two schemes its own endpoint", secret, public)
 }
 
 // cut splits a secret into the name of its member and the rest. Unless mixed is
@@ -192,7 +192,7 @@ func (s *anyOf) cut(text string) (named, secret string, err error) {
 	}
 	named, secret, ok := strings.Cut(text, ":")
 	if !ok || !slices.ContainsFunc(s.members, func(m member) bool { return m.Name() == named }) {
-		return "", "", errors.New("it is not clear whether this is a shared secret or a public key. Put the name of its scheme and a colon before it, one of " + s.names())
+		return "", "", errors.New("cannot tell whether this text is a shared secret or a public key: put one of these scheme names before the text: " + s.names())
 	}
 	return named, secret, nil
 }
@@ -201,7 +201,7 @@ func (s *anyOf) cut(text string) (named, secret string, err error) {
 // else as the first member that can sign and can parse every secret.
 func (s *anyOf) sign(r *core.Request, id string, at time.Time, secrets ...string) error {
 	if len(secrets) == 0 {
-		return errors.New("schemes: no secret to sign with")
+		return errors.New("schemes: no secret to sign with: pass at least one")
 	}
 	named, own := "", make([]string, len(secrets))
 	for i, text := range secrets {
@@ -257,7 +257,7 @@ func (s *anyOf) ReadHeader(r *core.Request, a *core.Attempt) error {
 		signatures := a.Signatures[:0]
 		*a = core.Attempt{Signatures: signatures}
 	}
-	return &core.Error{Reason: core.ErrMissingHeader, Detail: "no scheme of " + s.name + " has its headers in this request: is this the right sender?"}
+	return &core.Error{Reason: core.ErrMissingHeader, Detail: "the request has the headers of none of the schemes in " + s.name + ": is this the right sender?"}
 }
 
 // ReadBody implements [core.Scheme].
@@ -273,7 +273,7 @@ func (s *anyOf) ReadBody(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if s.by != byBody && !a.IDSigned && a.Unidentified == nil { // core reports a missing id after challenges, which need none
-		a.Unidentified = malformed("the message lacks " + identityText(s.by) + ", which identifies it under all schemes of " + s.name)
+		a.Unidentified = malformed("the message lacks " + identityText(s.by) + ", which identifies messages in all schemes of " + s.name)
 	}
 	if s.by == byBody {
 		// If only one member had an id, one body would have two identities.

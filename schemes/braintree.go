@@ -91,7 +91,7 @@ func (braintree) ParseKey(text string) (core.VerifyKey, error) {
 		public, private = "", text
 	}
 	if !isToken(private) || ok && !isToken(public) {
-		return nil, errors.New("these are not Braintree API keys: give public_key:private_key, or the private key alone")
+		return nil, errors.New("these are not Braintree API keys: write public_key:private_key, or the private key alone")
 	}
 	if err := notPublic(private); err != nil {
 		return nil, err
@@ -121,16 +121,16 @@ func (braintree) ReadHeader(r *core.Request, _ *core.Attempt) error {
 func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 	form, err := url.ParseQuery(string(r.Body))
 	if err != nil || len(form) != 2 || len(form[braintreeSignature]) != 1 || len(form[braintreePayload]) != 1 {
-		return malformed("the body is not a form with exactly one " + braintreeSignature + ", one " + braintreePayload + " and nothing else")
+		return malformed("the body must be a form with exactly one " + braintreeSignature + ", one " + braintreePayload + " and nothing else")
 	}
 	payload, list := form.Get(braintreePayload), form.Get(braintreeSignature)
 	// The decoder skips line breaks. The payload ends with "\n", and must be longer than any
 	// challenge that we sign.
 	if _, err := base64.StdEncoding.DecodeString(payload); err != nil || strings.Contains(payload, "\r") || len(payload) <= braintreeLongest {
-		return malformed(braintreePayload + " is not a notification in base64")
+		return malformed(braintreePayload + " is not base64, or is too short for a notification")
 	}
 	if len(list) > maxSignatureBytes || strings.Count(list, "&") >= maxSignatures {
-		return malformed("there are more than " + strconv.Itoa(maxSignatures) + " signatures, or they are too long")
+		return malformed("the list of signatures has more than " + strconv.Itoa(maxSignatures) + " entries, or more than " + strconv.Itoa(maxSignatureBytes) + " bytes")
 	}
 	for pair := range strings.SplitSeq(list, "&") {
 		// Ignore the public key: it is not signed, and the HMAC shows whether the private key
@@ -168,7 +168,7 @@ func (s braintree) sign(r *core.Request, _ string, _ time.Time, secrets ...strin
 		}
 	}
 	if len(pairs) == 0 {
-		return errors.New("schemes: no secret to sign with")
+		return errors.New("schemes: no secret to sign with: pass at least one")
 	}
 	r.Body = []byte(url.Values{braintreeSignature: {strings.Join(pairs, "&")}, braintreePayload: {payload}}.Encode())
 	return nil

@@ -17,7 +17,7 @@ import (
 // well.
 func CloudEvents(scheme core.Scheme, origins ...string) core.Scheme {
 	if scheme == nil || len(origins) == 0 {
-		return unusable{"cloudevents", errors.New("give the scheme of its messages and the origins that may deliver")}
+		return unusable{"cloudevents", errors.New("pass the scheme of the messages, and the origins that may deliver them")}
 	}
 	return cloudEvents{scheme, slices.Clone(origins)}
 }

@@ -43,7 +43,7 @@ func partNames() map[string]partKind {
 // scheme, so requests parse nothing.
 func (s *templated) readContent(text string) error {
 	if text == "" {
-		return errors.New("expected what is signed, such as \"{body}\" for the body alone")
+		return errors.New("the Content is empty: write what the sender signs, such as \"{body}\" for the body alone")
 	}
 	for text != "" {
 		literal, rest, found := strings.Cut(text, "{")
@@ -65,10 +65,10 @@ func (s *templated) readContent(text string) error {
 		}
 		switch {
 		case !closed, kind == partLiteral:
-			return fmt.Errorf("{%s is not a part: the parts are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and "+
+			return fmt.Errorf("the Content has {%s, which is not a known part in braces: the parts are {id}, {timestamp}, {nonce}, {body}, {method}, {url}, {secret}, {header:Name} and "+
 				"{query:name}", name)
 		case kind != partValue && s.has(kind), slices.ContainsFunc(s.parts, func(p part) bool { return kind == partValue && p.field.same(field) }):
-			return fmt.Errorf("{%s} appears twice", name)
+			return fmt.Errorf("the Content has {%s} twice: name each part once", name)
 		}
 		s.parts = append(s.parts, part{kind: kind, field: field})
 		// Counted from 1, so zero means absent.
@@ -115,7 +115,7 @@ func (s *templated) ambiguous() (mistakes []string) {
 		switch {
 		case s.free(p) && (last.kind != partLiteral || next.kind != partLiteral):
 			mistakes = append(mistakes, "nothing marks where "+p.name()+" begins or ends, so one signature would fit two messages. Put a character "+
-				"between it and its neighbor; for an id, setting IDLength also helps")
+				"between "+p.name()+" and its neighbor; for an id, setting IDLength also helps")
 		case p.kind == partMethod && (i > 0 && s.canBeMethod(last, len(last.literal)-1) || i+1 < len(s.parts) && s.canBeMethod(next, 0)):
 			mistakes = append(mistakes, "nothing marks where {method} begins or ends, so one signature would fit two messages. Put an address, a time "+
 				"or anything but a capital letter beside it")
@@ -191,7 +191,7 @@ func (s *templated) fenced(i int, value string) error {
 		text = strings.ReplaceAll(text, " ", "_")
 	}
 	if !visible(text) {
-		return malformed(s.parts[i].name() + " is not 1 to 256 printable ASCII characters")
+		return malformed(s.parts[i].name() + " must be 1 to 256 printable ASCII characters")
 	}
 	fence, whole := "", true
 	if body := s.index(partBody); 0 <= body && body < i {
@@ -208,7 +208,7 @@ func (s *templated) fenced(i int, value string) error {
 		}
 	}
 	if fence != "" && !whole {
-		return malformed(s.parts[i].name() + " contains the text that ends it in the signed text, so one signature would fit two messages")
+		return malformed("cannot tell where " + s.parts[i].name() + " ends in the signed text, so one signature would fit two messages")
 	}
 	return nil
 }
@@ -236,12 +236,12 @@ func (u Unit) parse(text string) (time.Time, error) {
 		if n, ok := digits(text); ok {
 			return time.Unix(n, 0), nil
 		}
-		return time.Time{}, malformed("the timestamp is not a plain Unix time in seconds")
+		return time.Time{}, malformed("the timestamp must be a Unix time in seconds, with digits only")
 	case Milliseconds:
 		if n, ok := digits(text); ok {
 			return time.UnixMilli(n), nil
 		}
-		return time.Time{}, malformed("the timestamp is not a plain Unix time in milliseconds")
+		return time.Time{}, malformed("the timestamp must be a Unix time in milliseconds, with digits only")
 	case UnixTime:
 		// From 2001 to 2286, a time in milliseconds has 13 digits.
 		if len(text) == 13 {

@@ -58,7 +58,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	base, rest, ok := s.public.of(r)
 	if !ok {
-		return malformed("the query of the request differs from that of the configured URL")
+		return misdirected(r)
 	}
 	if rest != "" {
 		base += rest
@@ -84,7 +84,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 		names = append(names, strings.TrimSpace(name))
 	}
 	if !slices.Contains(names, "x-contentful-timestamp") || !slices.Contains(names, "x-contentful-signed-headers") {
-		return malformed("the signed headers do not include both the timestamp and the list of signed headers")
+		return malformed("X-Contentful-Signed-Headers must include X-Contentful-Timestamp and X-Contentful-Signed-Headers")
 	}
 	// The sender signs the headers in this order, regardless of their order in its list.
 	slices.Sort(names)
@@ -96,7 +96,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 		case i > 0 && name == names[i-1]:
 			return malformed("the list of signed headers names a header twice")
 		case len(values) != 1:
-			return malformed("the request has " + strconv.Itoa(len(values)) + " headers " + strconv.Quote(name[:min(len(name), 64)]) + ", but a signed header must occur exactly once")
+			return malformed("the signed header " + strconv.Quote(name[:min(len(name), 64)]) + " occurs " + strconv.Itoa(len(values)) + " times, but it must occur exactly once")
 		}
 		if i > 0 {
 			a.Content.WriteString(";")

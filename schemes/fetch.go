@@ -89,7 +89,7 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 		if errors.As(err, &whole) {
 			err = whole.Err
 		}
-		return fetched{}, fmt.Errorf("%s cannot be reached: does a firewall block this program's requests to it? %w", req.URL.Host, err)
+		return fetched{}, fmt.Errorf("%s cannot be reached: does a firewall block this program's requests? %w", req.URL.Host, err)
 	}
 	defer func() { _ = res.Body.Close() }() // only read from, so an error from Close loses nothing
 	// Read one byte more than allowed, to distinguish a response that is too long from one that
@@ -99,7 +99,7 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 	case err != nil:
 		return fetched{}, fmt.Errorf("the response from %s ended before it was complete: %w", req.URL.Host, err)
 	case len(body) > maxFetched:
-		return fetched{}, fmt.Errorf("the response from %s has more than %d bytes", req.URL.Host, maxFetched)
+		return fetched{}, fmt.Errorf("the response from %s has more than %d bytes, which is the limit", req.URL.Host, maxFetched)
 	}
 	return fetched{res.StatusCode, res.Header, body}, nil
 }
@@ -110,7 +110,7 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 func get(ctx context.Context, client *http.Client, address string) (fetched, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return fetched{}, errors.New("this URL cannot be fetched")
+		return fetched{}, errors.New("the URL is not valid")
 	}
 	f, err := fetch(client, req)
 	// These statuses are facts about the URL. Any other status may mean an outage, which must not
@@ -126,7 +126,7 @@ func get(ctx context.Context, client *http.Client, address string) (fetched, err
 func getOK(ctx context.Context, client *http.Client, address string) (fetched, error) {
 	f, err := get(ctx, client, address)
 	if err == nil && f.status != http.StatusOK {
-		err = fmt.Errorf("status %d", f.status)
+		err = fmt.Errorf("the server responded with status %d", f.status)
 	}
 	return f, err
 }
@@ -195,7 +195,7 @@ func (f *fetches) name(address string) error {
 		return nil
 	}
 	return fmt.Errorf("within a minute, messages named more than %d keys that have not verified a message yet. Somebody may be sending messages that "+
-		"name keys that do not exist; genuine messages are still handled", namedAMinute)
+		"name keys that do not exist. Messages are still handled if their key has verified one before", namedAMinute)
 }
 
 // spend takes one fetch from a source's budget, or from its reserve if the URL
@@ -467,7 +467,7 @@ func (c *certificates) verify(
 			}
 			chain, err := parseCertificates(f.body)
 			if err != nil {
-				return nil, time.Time{}, fmt.Errorf("%s did not return a certificate: does a proxy respond instead of it? %w", address, err)
+				return nil, time.Time{}, fmt.Errorf("%s did not return a usable certificate, or a proxy responded instead: %w", address, err)
 			}
 			return c.trust(ctx, address, chain, named)
 		},
@@ -566,7 +566,7 @@ func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x50
 		}
 		issuer, err := parseCertificates(f.body)
 		if err != nil {
-			return nil, fmt.Errorf("%.200q did not return a certificate: %w", address, err)
+			return nil, fmt.Errorf("%.200q did not return a usable certificate: %w", address, err)
 		}
 		return issuer[0], nil
 	}
@@ -578,7 +578,7 @@ func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x50
 func verifyRSA(ctx context.Context, label string, enc core.Encoding, public *rsa.PublicKey, h crypto.Hash, a *core.Attempt) (bool, error) {
 	key, err := newRSAKey(label, enc, public, h, false)
 	if err != nil {
-		return false, noMatch("the key that the message names: %v", err)
+		return false, noMatch("the key that the message names cannot be used: %v", err)
 	}
 	return key.Verify(ctx, a)
 }
@@ -604,15 +604,15 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, errors.New("it contains a certificate that cannot be read")
+			return nil, errors.New("the response has a certificate that cannot be read")
 		}
 		// A real chain has at most four certificates, and checking each one takes time.
 		if chain = append(chain, cert); len(chain) > 8 {
-			return nil, errors.New("it contains more than 8 certificates")
+			return nil, errors.New("the response has more than 8 certificates")
 		}
 	}
 	if len(chain) == 0 {
-		return nil, errors.New("it contains no certificate")
+		return nil, errors.New("the response has no certificate")
 	}
 	return chain, nil
 }

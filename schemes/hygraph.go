@@ -60,7 +60,7 @@ func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	// JavaScript replaces invalid UTF-8, so two bodies would have one signed text.
 	if !visible(env) || !utf8.Valid(r.Body) {
-		return malformed("env is not 1 to 256 printable ASCII characters, or the body is not UTF-8")
+		return malformed("env must be 1 to 256 printable ASCII characters, and the body must be UTF-8")
 	}
 	a.Content.WriteString(`{"Body":`)
 	a.Content.WriteBody(appendJSONString(make([]byte, 0, len(r.Body)+len(r.Body)/8+2), string(r.Body)))

@@ -30,7 +30,7 @@ func (t *jwt) KeyID() string { return t.kid }
 func namedJWT(text, alg string) (jwt, error) {
 	token, err := parseJWT(text, alg)
 	if err == nil && token.kid == "" {
-		err = malformed("the JWT does not name its key")
+		err = malformed("the JWT has no key id (\"kid\")")
 	}
 	return token, err
 }
@@ -49,7 +49,7 @@ func parseLongJWT(text, alg string) (jwt, error) {
 	// Four, not three, so that a token with an additional part is rejected.
 	parts := strings.SplitN(text, ".", 4)
 	if len(parts) != 3 || parts[2] == "" {
-		return jwt{}, malformed("this is not a signed JWT: it must have three parts")
+		return jwt{}, malformed("the token is not a signed JWT: it must have a header, claims and a signature, separated by dots")
 	}
 	_, kid, err := joseHeader(parts[0], alg)
 	if err != nil {
@@ -57,7 +57,7 @@ func parseLongJWT(text, alg string) (jwt, error) {
 	}
 	claims, err := jwtPart(parts[1])
 	if err != nil {
-		return jwt{}, malformed("the claims of the JWT: " + err.Error())
+		return jwt{}, malformed("the claims of the JWT are not valid: " + err.Error())
 	}
 	// The signature covers the encoded text, so keep that and not the decoded parts.
 	return jwt{kid: kid, claims: claims, signed: text[:len(parts[0])+1+len(parts[1])], signature: parts[2]}, nil
@@ -71,7 +71,7 @@ func parseDetached(text, alg string) (token jwt, header object, err error) {
 	}
 	first, signature, ok := strings.Cut(text, "..")
 	if !ok || signature == "" || strings.Contains(first+signature, ".") {
-		return jwt{}, nil, malformed("this is not a detached JWS: it must have a header, two dots and a signature")
+		return jwt{}, nil, malformed("the signature is not a detached JWS: it must have a header, two dots and a signature")
 	}
 	header, kid, err := joseHeader(first, alg)
 	return jwt{kid: kid, signed: first, signature: signature}, header, err
@@ -83,12 +83,12 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 	fail := func(text string) (object, string, error) { return nil, "", malformed(text) }
 	header, err = jwtPart(text)
 	if err != nil {
-		return fail("the header of the JWT: " + err.Error())
+		return fail("the header of the JWT is not valid: " + err.Error())
 	}
 	// Never let the token choose: with "none", or with an HMAC under the public key, anyone could
 	// sign.
 	if got, ok := header.text("alg"); !ok || got != alg {
-		return fail("the JWT is not signed with " + alg + ", and nothing else is accepted")
+		return fail("the header of the JWT must have the \"alg\" " + alg)
 	}
 	for name := range header {
 		switch {
@@ -103,18 +103,18 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 	}
 	kid, ok := header.text("kid")
 	if _, there := header["kid"]; there && (!ok || len(kid) > maxKeyID || !visible(kid)) {
-		return fail("the key id (\"kid\") of the JWT is not a short printable ASCII text")
+		return fail("the key id (\"kid\") of the JWT must be 1 to " + strconv.Itoa(maxKeyID) + " printable ASCII characters")
 	}
 	return header, kid, nil
 }
 
 func jwtPart(text string) (object, error) {
 	if strings.ContainsAny(text, "\r\n") { // the decoder skips line breaks, which would give one token several spellings
-		return nil, errors.New("not base64url")
+		return nil, errors.New("the text is not base64url")
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil {
-		return nil, errors.New("not base64url")
+		return nil, errors.New("the text is not base64url")
 	}
 	return parseObject(raw)
 }

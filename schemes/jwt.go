@@ -124,23 +124,23 @@ func (t JWT) build() (*bodyJWT, error) {
 	stamped := t.Stamping == core.StampedOnce || t.Stamping == core.StampedEachAttempt
 	switch {
 	case s.alg == "":
-		fail("Algorithm is not one that signs a JWT")
+		fail("Algorithm must be one that JWTs use, such as HMACSHA256 or RSASHA256")
 	case t.Algorithm.is().public != nil && t.Secret != Base64Text:
 		fail("the secret is a public key in base64: set Secret to Base64Text")
 	}
 	switch {
 	case t.Token.none() && (t.Prefix != "" || t.Detached || t.BodyHash != "" || !t.ID.none()):
-		fail("without a Token the body is the token: leave out Prefix, Detached, BodyHash and ID")
+		fail("without a Token, the body is the token: leave out Prefix, Detached, BodyHash and ID")
 	case t.Token.none():
 	case !t.Token.whole():
-		fail("Token must be a Header")
+		fail("Token must be a Header, as in schemes.Header(\"Authorization\")")
 	case t.Detached && (t.BodyHash != "" || t.URLHash != "" || t.Issuer != "" || t.Time != "" || t.IDClaim != ""):
 		fail("a Detached token has no claims: leave out BodyHash, URLHash, Issuer, Time and IDClaim")
 	case t.BodyHash == "" && !t.Detached:
-		fail("BodyHash is missing: name its claim, because a token that does not sign the body is valid for any body")
+		fail("BodyHash is missing: set it to the claim that has the body's hash, because a token that does not sign the body is valid for any body")
 	}
 	if s.t.Encoding > core.Base64URLPadded || t.Secret > Base64Text {
-		fail("Encoding or Secret is not one of the constants")
+		fail("Encoding or Secret has an unknown value: use the constants of core and schemes")
 	}
 	switch {
 	case t.Stamping == core.NotIdentified:
@@ -152,11 +152,11 @@ func (t JWT) build() (*bodyJWT, error) {
 	case !t.ID.none() && !t.ID.inBody(), !t.ID.none() && t.IDClaim != "":
 		fail("ID must be a JSON field, and cannot be combined with IDClaim")
 	case t.IDOptional && t.ID.none():
-		fail("IDOptional needs an ID")
+		fail("IDOptional needs an ID: set ID, or leave out IDOptional")
 	case t.Indistinct && (t.IDClaim != "" || !t.ID.none() && !t.IDOptional || t.Stamping == core.StampedEachAttempt):
 		fail("Indistinct must not be set: a signed ID or each attempt's own time distinguishes messages")
 	case (t.URLHash == "") != (t.URL == ""):
-		fail("set both URLHash and URL or neither")
+		fail("set both URLHash and URL, or neither")
 	}
 	// Template already has the rules for names, headers and addresses. Reuse them.
 	same := Template{Name: t.Name, Signature: t.Token, Content: "{body}"}
@@ -263,7 +263,7 @@ func (s *bodyJWT) readClaims(claims object, a *core.Attempt) error {
 	if name := s.t.IDClaim; name != "" {
 		id, ok := claims.text(name)
 		if !ok || !visible(id) {
-			return malformed("the JWT's claim " + fmt.Sprintf("%q", name) + " is not an id of 1 to 256 printable ASCII characters")
+			return malformed("the JWT's claim " + fmt.Sprintf("%q", name) + " must be an id of 1 to 256 printable ASCII characters")
 		}
 		a.ID, a.IDSigned = id, true
 	}
@@ -328,7 +328,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	case ok && visible(string(id)):
 		a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
 	case ok || !s.t.IDOptional:
-		a.Unidentified = malformed("the id at " + strings.Join(s.t.ID.path, ".") + " in the body is missing, or is not 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("the id at " + strings.Join(s.t.ID.path, ".") + " in the body is missing, or is not an id of 1 to 256 printable ASCII characters")
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
 	return nil
@@ -337,7 +337,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 // readWhole reads a body that is itself the token.
 func (s *bodyJWT) readWhole(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) > maxLong {
-		return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the token in the body is longer than 256 KiB"}
+		return &core.Error{Reason: core.ErrBodyTooLarge, Detail: "the token in the body is longer than 256 KiB, which is the limit"}
 	}
 	token, err := parseLongJWT(string(r.Body), s.alg)
 	if err != nil {

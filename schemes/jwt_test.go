@@ -161,7 +161,7 @@ func TestAJWTIsCheckedWhenItIsMade(t *testing.T) {
 		}, "the body is the token"},
 		"detached claims":             {func(d *schemes.JWT) { d.Detached, d.BodyHash = true, "" }, "has no claims"},
 		"a detached hash":             {func(d *schemes.JWT) { d.Detached, d.Time, d.Stamping = true, "", core.NotStamped }, "has no claims"},
-		"an algorithm of no JWT":      {func(d *schemes.JWT) { d.Algorithm = schemes.HMACSHA1 }, "not one that signs"},
+		"an algorithm of no JWT":      {func(d *schemes.JWT) { d.Algorithm = schemes.HMACSHA1 }, "one that JWTs use"},
 		"a public key as text":        {func(d *schemes.JWT) { d.Algorithm = schemes.RSASHA256 }, "Base64Text"},
 		"a time that is not a claim":  {func(d *schemes.JWT) { d.Time = "at" }, "belong together"},
 		"a time without stamping":     {func(d *schemes.JWT) { d.Stamping = core.NotStamped }, "belong together"},
@@ -170,7 +170,7 @@ func TestAJWTIsCheckedWhenItIsMade(t *testing.T) {
 		"an optional id from nowhere": {func(d *schemes.JWT) { d.IDOptional = true }, "needs an ID"},
 		"indistinct beside a time":    {func(d *schemes.JWT) { d.Indistinct = true }, "Indistinct"},
 		"a hash of no address":        {func(d *schemes.JWT) { d.URLHash = "url" }, "or neither"},
-		"an address that is none":     {func(d *schemes.JWT) { d.URLHash, d.URL = "url", "/hook" }, "public address"},
+		"an address that is none":     {func(d *schemes.JWT) { d.URLHash, d.URL = "url", "/hook" }, "must be an address"},
 		"nothing that identifies":     {func(d *schemes.JWT) { d.Stamping = core.NotIdentified }, "NotIdentified"},
 	} {
 		d := acmeJWT()

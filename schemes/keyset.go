@@ -140,7 +140,7 @@ func (s *keySet) Facts() core.Facts {
 	if sign := f.Sign; sign != nil {
 		f.Sign = func(r *core.Request, id string, at time.Time, secrets ...string) error {
 			if slices.ContainsFunc(secrets, isAddress) {
-				return fmt.Errorf("the address of a key set cannot sign, only verify: %w", errors.ErrUnsupported)
+				return fmt.Errorf("the address of a key set can only verify, not sign: %w", errors.ErrUnsupported)
 			}
 			return sign(r, id, at, secrets...)
 		}
@@ -158,11 +158,11 @@ func (s *keySet) ParseKey(secret string) (core.VerifyKey, error) {
 	u, ok := plainHTTPS(secret)
 	switch {
 	case !ok:
-		return nil, errors.New("this is not the address of a key set: it must have https, a lower-case host without a port, and a path")
+		return nil, errors.New("the address of a key set must have https, a lower-case host without a port, and a path")
 	case !slices.ContainsFunc(s.o.Hosts, func(host string) bool {
 		return u.Host == host || host[0] == '.' && strings.HasSuffix(u.Host, host)
 	}):
-		return nil, errors.New("the host of the key set is not in KeySetOptions.Hosts")
+		return nil, errors.New("the host of the key set is not in KeySetOptions.Hosts: add the host if its keys can be trusted")
 	}
 	return &remoteKeys{s, secret}, nil
 }
@@ -216,7 +216,7 @@ func (k *remoteKeys) load(ctx context.Context) (jwks, time.Time, error) {
 	}
 	keys, err := fitting(f.body, k.scheme.Scheme)
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("the key set at %s: %w", shown, err)
+		return nil, time.Time{}, fmt.Errorf("the key set at %s cannot be used: %w", shown, err)
 	}
 	return keys, k.scheme.sets.now().Add(maxFresh), nil
 }
@@ -274,11 +274,11 @@ func fitting(text []byte, scheme core.Scheme) (jwks, error) {
 		}
 		// Messages without a key id are tried with every key, so the number of keys is limited.
 		if keys = append(keys, setKey{k.Kid, key}); len(keys) > maxSetKeys {
-			return nil, fmt.Errorf("more than %d of its keys fit this scheme", maxSetKeys)
+			return nil, fmt.Errorf("the set has more than %d keys that fit this scheme, which is the limit", maxSetKeys)
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("none of its %d keys fits this scheme", len(all))
+		return nil, fmt.Errorf("the set has no key that fits this scheme (keys in the set: %d)", len(all))
 	}
 	return keys, nil
 }

@@ -599,7 +599,7 @@ func TestAKeyOfASetIsNoSharedSecretOfASchemeOfTheProgramEither(t *testing.T) {
 	if err := signer.Sign(asMap(r.Header), "msg_1", remoteNow, r.Body); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.verifier(s.scheme(ownKinds{}), setAddress).Verify(t.Context(), r); !errors.Is(err, core.ErrKeysUnavailable) || !strings.Contains(err.Error(), "none of its 1 keys fits") {
+	if _, err := s.verifier(s.scheme(ownKinds{}), setAddress).Verify(t.Context(), r); !errors.Is(err, core.ErrKeysUnavailable) || !strings.Contains(err.Error(), "no key that fits this scheme (keys in the set: 1)") {
 		t.Errorf("signed with the public key as a secret: %v", err)
 	}
 }

@@ -47,10 +47,10 @@ func (s mandrill) ReadBody(r *core.Request, a *core.Attempt) error {
 	form := newForm()
 	defer form.release()
 	if !readForm(form, r.Body) || len(form.pairs) != 1 || !form.has(mandrillEvents) {
-		return malformed("the body is not a form with only " + mandrillEvents)
+		return malformed("the body must be a form with a single field, " + mandrillEvents)
 	}
 	if !s.url.write(r, &a.Content) {
-		return malformed("the query of the request differs from that of the configured URL")
+		return misdirected(r)
 	}
 	form.write(&a.Content, "", "")
 	// Other bytes can encode the same form.

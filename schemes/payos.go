@@ -79,7 +79,7 @@ func (s payOS) ReadBody(r *core.Request, a *core.Attempt) error {
 func payOSText(body []byte) (string, error) {
 	o, err := parseObject(body)
 	if err != nil {
-		return "", malformed("the body is not a payOS message: " + err.Error())
+		return "", malformed("the body is not a valid payOS message: " + err.Error())
 	}
 	// Another parser could take the misspelled member for the signed one.
 	if o.misspells([]string{"data", "signature"}) {
@@ -87,16 +87,16 @@ func payOSText(body []byte) (string, error) {
 	}
 	data, err := parseObject(o["data"])
 	if err != nil {
-		return "", malformed("the \"data\" member of the body: " + err.Error())
+		return "", malformed("the \"data\" member of the body is not valid: " + err.Error())
 	}
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(data)) {
 		if !isToken(name) {
-			return "", malformed("the \"data\" member of the body has a name that is too long or has characters other than letters, digits, - and _")
+			return "", malformed("the \"data\" member of the body has a name that is not 1 to 128 letters, digits, - or _")
 		}
 		value, err := data.printed(name)
 		if err != nil {
-			return "", malformed("the \"data\" member of the body: " + err.Error())
+			return "", malformed("the \"data\" member of the body is not valid: " + err.Error())
 		}
 		if looksLikePair(value) {
 			return "", malformed("a value in \"data\" contains \"&\", a name and \"=\", so one signature would fit two messages")
@@ -138,7 +138,7 @@ func (o object) printed(name string) (string, error) {
 		// JavaScript prints an integer of up to 15 digits as it is written. It may print any other
 		// number differently.
 		if _, ok := digits(strings.TrimPrefix(raw, "-")); !ok || len(raw) > len("-999999999999999") {
-			return "", errors.New("a value is not text, a whole number, true, false or null")
+			return "", errors.New("a value is not a string, a whole number of up to 15 digits, true, false or null")
 		}
 		return raw, nil
 	}

@@ -69,7 +69,7 @@ func (paypal) Facts() core.Facts {
 // ParseKey implements [core.Scheme].
 func (p paypal) ParseKey(webhookID string) (core.VerifyKey, error) {
 	if !isToken(webhookID) {
-		return nil, errors.New("this is not a webhook id: copy the letters and digits that PayPal's dashboard shows beside the webhook's address")
+		return nil, errors.New("this is not a PayPal webhook id: copy the letters and digits that PayPal's dashboard shows beside the webhook's address")
 	}
 	return &paypalKey{webhookID, p.certs}, nil
 }
@@ -97,7 +97,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	id, stamp, signature, certURL := values[0], values[1], values[2], values[3]
 	if !visible(id) || strings.Contains(id, "|") {
-		return malformed("Paypal-Transmission-Id is not 1 to 256 printable ASCII characters without \"|\"")
+		return malformed("Paypal-Transmission-Id must be 1 to 256 printable ASCII characters without \"|\"")
 	}
 	var err error
 	if a.Timestamp, err = RFC3339.parse(stamp); err != nil {
@@ -105,7 +105,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	// Never let the message choose the algorithm.
 	if values[4] != "SHA256withRSA" {
-		return malformed("Paypal-Auth-Algo is not SHA256withRSA, and nothing else is accepted")
+		return malformed("Paypal-Auth-Algo must be SHA256withRSA")
 	}
 	if !isPayPalCertURL(certURL) {
 		return malformed("Paypal-Cert-Url is not the address of a certificate on one of PayPal's hosts: " + strings.Join(paypalHosts(), ", "))

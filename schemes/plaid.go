@@ -73,7 +73,7 @@ func (*plaid) Facts() core.Facts {
 func (p *plaid) ParseKey(credentials string) (core.VerifyKey, error) {
 	client, secret, ok := strings.Cut(credentials, ":")
 	if !ok || !isToken(client) || !isToken(secret) {
-		return nil, errors.New("these are not Plaid API credentials: give both values from the dashboard, as client_id:secret")
+		return nil, errors.New("these are not Plaid API credentials: write both values from the dashboard as client_id:secret")
 	}
 	scope := sha256.Sum256([]byte(credentials)) // cache per credentials, since different credentials may see different keys
 	return plaidKey{func(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
@@ -194,7 +194,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	case err == nil && answer.ErrorCode == "INVALID_WEBHOOK_VERIFICATION_KEY_ID":
 		return nil, time.Time{}, noMatch("Plaid has no key with the id in the JWT")
 	case f.status != http.StatusOK:
-		return fail("status %d, %.60q: are client_id and secret right, and are they for this environment?", f.status, answer.ErrorCode)
+		return fail("the response has status %d and error %.60q: are client_id and secret right, and are they for this environment?", f.status, answer.ErrorCode)
 	case err != nil:
 		return fail("the response is not JSON")
 	}
@@ -208,7 +208,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	if k.ExpiredAt != nil {
 		expired := time.Unix(*k.ExpiredAt, 0)
 		if !now.Before(expired) {
-			return nil, time.Time{}, noMatch("the key in the JWT expired at %s", expired.UTC().Format(time.RFC3339))
+			return nil, time.Time{}, noMatch("the key that the JWT names expired at %s", expired.UTC().Format(time.RFC3339))
 		}
 		if expired.Before(until) {
 			until = expired

@@ -86,7 +86,7 @@ func (s plivo) ReadHeader(r *core.Request, a *core.Attempt) error {
 func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 	base, rest, ok := s.at.of(r)
 	if !ok {
-		return malformed("the query of the request differs from that of the configured URL")
+		return misdirected(r)
 	}
 	base, text, whole := strings.Cut(base, "?")
 	if !whole {
@@ -100,7 +100,7 @@ func (s plivo) ReadBody(r *core.Request, a *core.Attempt) error {
 	defer query.release()
 	defer form.release()
 	if !readForm(query, text) {
-		return malformed("the URL's query is not valid URL encoding")
+		return malformed("the URL's query has invalid URL encoding")
 	}
 	switch {
 	case len(r.Body) == 0 && (r.Method == http.MethodGet || r.Method == http.MethodPost):

@@ -70,7 +70,7 @@ func (p *pubsub) ParseKey(email string) (core.VerifyKey, error) {
 	const letters = "-.0123456789abcdefghijklmnopqrstuvwxyz"
 	name, domain, ok := strings.Cut(email, "@")
 	if !ok || name == "" || len(email) > 256 || !only(name, letters) || !only(domain, letters) || !strings.HasSuffix(domain, ".gserviceaccount.com") {
-		return nil, errors.New("this is not the email address of a service account: give the one that authenticates the push subscription, which ends " +
+		return nil, errors.New("this is not the email address of a service account: give the address that authenticates the push subscription, which ends " +
 			"with .gserviceaccount.com")
 	}
 	return &pubsubKey{email, p}, nil
@@ -127,7 +127,9 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 		return false, noMatch("the token is for another audience: set PubSubOptions.Audience to the push subscription's audience")
 	case string(token.claims["email_verified"]) != "true":
 		return false, noMatch("the token does not say that its email address is verified")
-	case !ok || !k.scheme.sets.now().Before(end):
+	case !ok:
+		return false, noMatch("the token has no expiry time in the claim \"exp\"")
+	case !k.scheme.sets.now().Before(end):
 		return false, noMatch("the token has expired, or our clock is ahead")
 	}
 	public, err := k.scheme.key(ctx, token.kid)

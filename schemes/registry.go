@@ -311,7 +311,7 @@ func standardSenders() []string {
 // would silently accept messages that sign no header.
 func hook0For(header string) core.Scheme {
 	if header == "" {
-		return unusable{"hook0", errors.New("Header is missing: name a header that every message must sign, such as X-Event-Id")}
+		return unusable{"hook0", errors.New("Header is missing: set it to a header that every message must sign, such as X-Event-Id")}
 	}
 	return Hook0(header)
 }

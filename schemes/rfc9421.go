@@ -119,12 +119,15 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 		s.required, s.webhook = []string{"@method", "content-digest", "content-type"}, true
 	}
 	for _, name := range s.required {
-		if checkComponent(name) != "" || name == "@query-param" {
-			return nil, fmt.Errorf("%q in Required is not a component: use names such as \"@method\", and header names in lower case", name)
+		if wrong := checkComponent(name); wrong != "" {
+			return nil, fmt.Errorf("%q in Required %s", name, wrong)
+		}
+		if name == "@query-param" {
+			return nil, errors.New("\"@query-param\" cannot be in Required, which has no parameter names: use \"@query\" instead")
 		}
 	}
 	if !p.DangerouslyAnyComponents && !slices.Contains(s.required, "content-digest") {
-		return nil, errors.New("no \"content-digest\" in Required, so anybody could change the body: add it, or set DangerouslyAnyComponents")
+		return nil, errors.New("the Required list lacks \"content-digest\", so anybody could change the body: add it, or set DangerouslyAnyComponents")
 	}
 	if !asciiText(p.Tag) {
 		return nil, errors.New("the Tag has a control character or one that is not ASCII")
@@ -215,7 +218,7 @@ func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, 
 		}
 		chosen, err := s.read(in.sfItem)
 		if err == nil && signatures[i].kind != sfBytes {
-			err = malformed("Signature: " + in.key + " is not base64 between colons")
+			err = malformed(in.key + " in Signature must be base64 between colons")
 		}
 		switch {
 		case err != nil && first == nil:
@@ -234,7 +237,7 @@ func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, 
 	case first != nil:
 		return nil, first
 	}
-	return nil, malformed("no label occurs in both Signature-Input and Signature: did a proxy drop one of them?")
+	return nil, malformed("Signature-Input and Signature have no label in common: did a proxy drop a line of one of them?")
 }
 
 // read checks the covered components and the parameters of one signature.
@@ -266,7 +269,7 @@ func (s *httpSignatures) read(in sfItem) (*httpSignature, error) {
 	// If the host were not signed, a receiver could forward a message to another receiver with the
 	// same key.
 	if s.webhook && !covers("@authority") && !covers("@target-uri") {
-		return nil, malformed("the signature covers neither \"@authority\" nor \"@target-uri\", so it may be meant for another host: ask the sender to sign one")
+		return nil, malformed("the signature covers neither \"@authority\" nor \"@target-uri\", so the message may be meant for another host: ask the sender to sign one of the two")
 	}
 	st.digest = covers("content-digest")
 	return st, s.readParameters(in.params, st)
@@ -325,9 +328,9 @@ func checkComponent(name string) string {
 	case "@method", "@target-uri", "@authority", "@scheme", "@path", "@query", "@request-target", "@query-param":
 		return ""
 	case "host":
-		return "is not supported, because the public address is configured: ask the sender to sign \"@authority\""
+		return "is not supported, because the public address is configured: use \"@authority\" instead"
 	case "":
-		return "has no name"
+		return "is empty"
 	}
 	if name[0] == '@' {
 		return "is not supported for requests"
@@ -354,8 +357,8 @@ func readComponent(c sfItem) error {
 		return nil
 	}
 	if len(c.params) > 0 {
-		return malformed("the component " + strconv.Quote(c.text) + " has the parameter " + c.params[0].key + ", but parameters such as sf, key, bs, req and tr " +
-			"are not supported: ask the sender to sign the component without it")
+		return malformed("the component " + strconv.Quote(c.text) + " has the parameter " + c.params[0].key + ", which is " +
+			"not supported: ask the sender to sign the component without parameters")
 	}
 	return nil
 }
@@ -363,7 +366,7 @@ func readComponent(c sfItem) error {
 func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 	st, ok := a.State.(*httpSignature)
 	if !ok {
-		return malformed("no signature was found")
+		return malformed("ReadBody was called without ReadHeader")
 	}
 	var line []byte
 	for _, c := range st.components {
@@ -373,7 +376,7 @@ func (s *httpSignatures) ReadBody(r *core.Request, a *core.Attempt) error {
 		}
 		// A line break in a value could forge another line of the signature base.
 		if !asciiText(value) {
-			return malformed("the covered component " + strconv.Quote(c.text) + " has a control character or one that is not ASCII")
+			return malformed("the value of the covered component " + strconv.Quote(c.text) + " has a control character or one that is not ASCII")
 		}
 		if c.text == "@query-param" && strings.ContainsAny(value, "%*") {
 			a.Hint = queryParamHint
@@ -452,11 +455,11 @@ func (s *httpSignatures) target(text string) (path, query string, has bool, err 
 	text = reqtarget.PathAndQuery(text) // the scheme and the host are configured
 	path, query, has = strings.Cut(text, "?")
 	if path != "" && path[0] != '/' || strings.ContainsAny(text, " \t#") {
-		return "", "", false, malformed("the request target is not a path, with or without a query")
+		return "", "", false, malformed(otherTarget)
 	}
 	if s.address.query {
 		if query != s.query {
-			return "", "", false, malformed("the query of the request differs from that of the configured URL")
+			return "", "", false, malformed(otherQuery)
 		}
 		has = s.hasQuery
 	}
@@ -542,7 +545,7 @@ func checkDigest(r *core.Request) error {
 		}
 		known = true
 		if d.kind != sfBytes {
-			return malformed("Content-Digest: " + d.key + " is not base64 between colons")
+			return malformed(d.key + " in Content-Digest must be base64 between colons")
 		}
 		if d.text != base64.StdEncoding.EncodeToString(sum) {
 			return &core.Error{
@@ -593,16 +596,16 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 		k.alg, text = text[:i], text[i+1:]
 		if at := strings.LastIndexByte(k.alg, '@'); at >= 0 {
 			if k.id, k.alg = k.alg[:at], k.alg[at+1:]; !visible(k.id) {
-				return nil, errors.New("the key id before the @ is not 1 to 256 printable ASCII characters")
+				return nil, errors.New("the key id before the @ must be 1 to 256 printable ASCII characters")
 			}
 		}
 		if k.alg == "" {
-			return nil, errors.New("no algorithm before the colon: a key is " + httpKeyForms)
+			return nil, errors.New("the key has no algorithm before the colon: write the key as " + httpKeyForms)
 		}
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) == 0 || strings.ContainsAny(text, "\r\n") {
-		return nil, errors.New("the key is not padded standard base64 on one line: a key is " + httpKeyForms)
+		return nil, errors.New("the key is not padded standard base64 on one line: write the key as " + httpKeyForms)
 	}
 	if k.alg == "" {
 		k.alg, err = algorithmOf(raw)
@@ -668,7 +671,7 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 	switch alg {
 	case "ed25519", "ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-pss-sha512", "rsa-v1_5-sha256":
 	default:
-		return nil, errors.New("unknown algorithm: a key is " + httpKeyForms)
+		return nil, errors.New("the key has an unknown algorithm: write the key as " + httpKeyForms)
 	}
 	if alg == "ed25519" && len(raw) == ed25519.PublicKeySize {
 		return core.Ed25519Key(rfc9421Name, raw, core.Base64)
@@ -696,5 +699,5 @@ func publicKey(alg string, raw []byte) (core.VerifyKey, error) {
 			return newRSAKey(rfc9421Name, core.Base64, key, crypto.SHA256, false)
 		}
 	}
-	return nil, fmt.Errorf("this key is not for %s: ask the sender for the algorithm of its key", alg)
+	return nil, fmt.Errorf("this key does not fit the algorithm %s: ask the sender which algorithm its key is for", alg)
 }

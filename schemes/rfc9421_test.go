@@ -481,7 +481,7 @@ func TestHTTPSignaturesComponents(t *testing.T) {
 	for cover, text := range map[string]string{
 		`"x-list";sf`: "sf", `"x-list";key="a"`: "key", `"x-list";bs`: "bs", `"@method";req`: "req", `"x-list";tr`: "tr", `"@query-param"`: "name",
 		`"@query-param";name`: "name", `"@query-param";name="b";req`: "name", `"@status"`: "not supported for requests", `"host"`: "@authority",
-		`"@method"`: "twice", `"content-type"`: "twice", `"X-List"`: "lower-case", `""`: "no name", `"x list"`: "lower-case", `x-list`: "quoted string", `7`: "quoted string",
+		`"@method"`: "twice", `"content-type"`: "twice", `"X-List"`: "lower-case", `""`: "is empty", `"x list"`: "lower-case", `x-list`: "quoted string", `7`: "quoted string",
 	} {
 		s := webhook(msgHMAC(msgSecret))
 		r := s.request(msgNow, nil)

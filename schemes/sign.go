@@ -90,7 +90,7 @@ func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets 
 		macs[i] = mac
 	}
 	if len(secrets) == 0 {
-		return errors.New("schemes: no secret to sign with")
+		return errors.New("schemes: no secret to sign with: pass at least one")
 	}
 	// Write the id and the timestamp first, since they are part of the signed content that read
 	// collects.

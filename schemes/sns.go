@@ -155,7 +155,7 @@ type snsMessage struct {
 func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	o, err := parseObject(r.Body)
 	if err != nil {
-		return malformed("the body is not an SNS message: " + err.Error())
+		return malformed("the body is not a valid SNS message: " + err.Error())
 	}
 	m, err := readSNS(o)
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.ID, _ = o.text("MessageId")
 	if !visible(a.ID) {
-		return malformed("the MessageId is not 1 to 256 printable ASCII characters")
+		return malformed("the MessageId must be 1 to 256 printable ASCII characters")
 	}
 	a.IDSigned = true
 	var label string
@@ -209,7 +209,7 @@ func readSNS(o object) (*snsMessage, error) {
 	case "SubscriptionConfirmation", "UnsubscribeConfirmation":
 		names = []string{"Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
 	default:
-		return nil, malformed("the body's Type is not one that SNS sends. With raw message delivery SNS signs nothing: turn it off")
+		return nil, malformed("the body's Type is not one that SNS sends. With raw message delivery, SNS signs nothing: turn raw message delivery off")
 	}
 	// A handler must not find a name that is signed only in another type, because here it is
 	// unsigned.
@@ -220,7 +220,7 @@ func readSNS(o object) (*snsMessage, error) {
 		}
 	}
 	if o.misspells(all) {
-		return nil, malformed("a name in the body is in the wrong case")
+		return nil, malformed("the body has the name of a signed field in the wrong case, such as message for Message")
 	}
 	m := &snsMessage{kind: kind}
 	for _, name := range names {
@@ -229,7 +229,7 @@ func readSNS(o object) (*snsMessage, error) {
 		case name == "Subject" && !there:
 			continue
 		case !ok:
-			return nil, malformed(name + " in the body is not a text")
+			return nil, malformed(name + " in the body is missing or is not a string")
 		case name != "Message" && strings.Contains(value, "\n"):
 			return nil, malformed(name + " contains a line break, so one signature would fit two messages")
 		case name == "TopicArn":
@@ -239,7 +239,7 @@ func readSNS(o object) (*snsMessage, error) {
 	}
 	m.certURL, _ = o.text("SigningCertURL")
 	if u, ok := plainHTTPS(m.certURL); !ok || !isSNSHost(u.Host) || u.RawQuery != "" || !isPEMPath(u.Path) {
-		return nil, malformed("SigningCertURL is not the address of an SNS certificate")
+		return nil, malformed("SigningCertURL in the body must be the address of an SNS certificate")
 	}
 	return m, nil
 }

@@ -106,7 +106,7 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 	}
 	members := p.dictionary()
 	if p.wrong != "" {
-		return nil, malformed(name + " cannot be read: " + p.wrong + ", at byte " + strconv.Itoa(p.at) + ". Did the sender or a proxy damage it?")
+		return nil, malformed(name + " cannot be read: " + p.wrong + ", at byte " + strconv.Itoa(p.at) + ". Did the sender or a proxy damage the header?")
 	}
 	return members, nil
 }
@@ -169,7 +169,7 @@ func (p *sfParser) dictionary() []sfMember {
 		case slices.ContainsFunc(members, func(m sfMember) bool { return m.key == key }):
 			p.fail("a label occurs twice")
 		case len(members) == maxLabels:
-			p.fail("more than " + strconv.Itoa(maxLabels) + " labels")
+			p.fail("there are more than " + strconv.Itoa(maxLabels) + " labels")
 		}
 		// A key without a value is true (RFC 8941, section 3.2).
 		m := sfMember{key, sfItem{kind: sfBoolean, text: "1"}}
@@ -204,11 +204,11 @@ func (p *sfParser) list() sfItem {
 			return l
 		}
 		if len(l.items) == maxComponents {
-			p.fail("more than " + strconv.Itoa(maxComponents) + " components")
+			p.fail("there are more than " + strconv.Itoa(maxComponents) + " components")
 		}
 		l.items = append(l.items, p.item())
 		if c := p.peek(); c != ' ' && c != ')' {
-			p.fail("a list has no closing parenthesis")
+			p.fail("a list lacks a space or a closing parenthesis")
 		}
 	}
 	return l
@@ -233,7 +233,7 @@ func (p *sfParser) parameters() []sfParam {
 		case slices.ContainsFunc(params, func(q sfParam) bool { return q.key == one.key }):
 			p.fail("a parameter occurs twice")
 		case len(params) == maxParameters:
-			p.fail("more than " + strconv.Itoa(maxParameters) + " parameters")
+			p.fail("there are more than " + strconv.Itoa(maxParameters) + " parameters")
 		}
 		params = append(params, one)
 	}

@@ -292,17 +292,17 @@ func (t Template) build() (*templated, error) {
 		s.t.MaxSignatures = maxSignatures
 	}
 	if s.t.Encoding > core.Base64URLPadded || t.Secret > Base64Text || t.Unit > UnixTime {
-		fail("Encoding, Secret or Unit is not one of the constants")
+		fail("Encoding, Secret or Unit has an unknown value: use the constants of core and schemes")
 	}
 	if t.List != "" && t.List != "," && t.List != ";" && t.List != " " {
-		fail("List is %q: it must be \",\", \";\" or \" \"", t.List)
+		fail("List is %q, but must be \",\", \";\" or \" \"", t.List)
 	}
 	for _, f := range append([]Field{t.Signature}, t.More...) {
 		switch {
 		case f.none():
-			fail("Signature is missing: say where it is, as in schemes.Header(\"X-Signature\")")
+			fail("Signature or an element of More is empty: say where the signature is, as in schemes.Header(\"X-Signature\")")
 		case f.key != "" || f.item != 0:
-			fail("Signature is an Entry or Item: make it a Header with List and Label")
+			fail("Signature or an element of More is an Entry or Item: use a Header with List and Label")
 		case f.inBody() != t.Signature.inBody() || (f.query == "") != (t.Signature.query == ""):
 			fail("Signature and More must all be in headers, all in the query, or all in the body")
 		case f.query != "" && t.List != "":
@@ -315,10 +315,10 @@ func (t Template) build() (*templated, error) {
 	}{{"Signature", t.Signature}, {"Timestamp", t.Timestamp}, {"Nonce", t.Nonce}, {"ID", t.ID}, {"Topic", t.Topic}} {
 		name, f := place.name, &place.Field
 		if f.header != "" && !isHeaderName(f.header) {
-			fail("%s: %q is not a header name", name, f.header)
+			fail("%s has the header %q, which is not a valid header name", name, f.header)
 		}
 		if (f.key != "" || f.item != 0) && t.List == "" {
-			fail("%s is an entry of a list, but List is empty: set the list's separator", name)
+			fail("%s is an entry of a list, but List is empty: set List to the list's separator", name)
 		}
 		if f.key == "=" {
 			fail("%s is an Entry without a key: for a list without keys, use Item", name)
@@ -328,13 +328,13 @@ func (t Template) build() (*templated, error) {
 		}
 	}
 	if err := s.readContent(t.Content); err != nil {
-		fail("Content: %w", err)
+		mistakes = append(mistakes, err)
 	}
 	for _, p := range s.parts {
 		switch {
 		case p.kind != partValue || p.field.header == "":
 		case !isHeaderName(p.field.header):
-			fail("Content: %q is not a header name", p.field.header)
+			fail("Content has the header %q, which is not a valid header name", p.field.header)
 		case p.field.header == "Host":
 			fail("Content has {header:Host}, but frameworks remove Host from the headers: use {url}, which signs the address in Template.URL")
 		}
@@ -350,7 +350,7 @@ func (t Template) build() (*templated, error) {
 	}
 	// This is the important check: without it, one signature could fit two messages.
 	for _, m := range s.ambiguous() {
-		fail("Content: %s", m)
+		fail("in Content, %s", m)
 	}
 	mistakes = append(mistakes, s.checkStamp()...)
 	mistakes = append(mistakes, s.checkIdentity()...)
@@ -406,7 +406,7 @@ func (s *templated) checkPlaces() (mistakes []error) {
 			}
 		}
 		if f := one.field; f.key != "" && f.header == t.Signature.header && strings.HasPrefix(t.Label, f.key) {
-			fail("%s is the Entry that Label marks as the signature", one.name)
+			fail("%s is the same entry as the signature, which Label marks: correct one of the two", one.name)
 		}
 	}
 	for _, sig := range signatures {
@@ -426,16 +426,16 @@ func (s *templated) checkPlaces() (mistakes []error) {
 func (s *templated) checkNumbers() (mistakes []error) {
 	t := &s.t
 	if t.IDLength < 0 || t.IDLength > maxVisible {
-		mistakes = append(mistakes, fmt.Errorf("IDLength is %d: an id has 1 to %d characters", t.IDLength, maxVisible))
+		mistakes = append(mistakes, fmt.Errorf("IDLength is %d, but an id has 1 to %d characters", t.IDLength, maxVisible))
 	}
 	if t.MaxSignatures < 0 {
 		mistakes = append(mistakes, fmt.Errorf("MaxSignatures is %d: leave it zero for the default of %d", t.MaxSignatures, maxSignatures))
 	}
 	if t.Stamping > core.NotIdentified {
-		mistakes = append(mistakes, errors.New("Stamping is not one of the constants"))
+		mistakes = append(mistakes, errors.New("Stamping has an unknown value: use a constant, such as core.StampedOnce"))
 	}
 	if t.List != "" && strings.Contains(t.Label, t.List) {
-		mistakes = append(mistakes, fmt.Errorf("the Label %q holds the separator of List: no entry begins with it", t.Label))
+		mistakes = append(mistakes, fmt.Errorf("the Label %q contains the separator of List, so no entry can begin with the Label", t.Label))
 	}
 	return mistakes
 }
@@ -469,10 +469,10 @@ func (s *templated) checkStamp() (mistakes []error) {
 			"if all attempts of a message share one"))
 	}
 	if s.has(partTimestamp) && t.Timestamp.none() && !stamped {
-		mistakes = append(mistakes, errors.New("{timestamp} is in Content, but Timestamp does not say where it is"))
+		mistakes = append(mistakes, errors.New("{timestamp} is in Content, but Timestamp does not say where the timestamp is"))
 	}
 	if s.has(partID) && t.ID.none() {
-		mistakes = append(mistakes, errors.New("{id} is in Content, but ID does not say where it is"))
+		mistakes = append(mistakes, errors.New("{id} is in Content, but ID does not say where the id is"))
 	}
 	// core compares contents without at most two varying parts: the timestamp and the nonce.
 	switch n := t.Nonce; {
@@ -480,7 +480,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("a Nonce must be signed: set Nonce and put {nonce} into Content, or do neither"))
 	case n.none():
 	case t.Stamping != core.StampedEachAttempt:
-		mistakes = append(mistakes, errors.New("a Nonce needs core.StampedEachAttempt: a value that stays the same across all attempts is an ID, or {header:…}"))
+		mistakes = append(mistakes, errors.New("a Nonce needs core.StampedEachAttempt: if the value stays the same across all attempts, make it the ID, or sign it with {header:…}"))
 	case n.inBody():
 		mistakes = append(mistakes, errors.New("the Nonce is in the body: leave it out, because a signed body already covers it"))
 	case t.Timestamp.inBody() && s.has(partTimestamp):
@@ -499,11 +499,11 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	s.batches = slices.ContainsFunc(t.ID.path, isIndex)
 	switch {
 	case t.Batch > BatchByContent:
-		mistakes = append(mistakes, errors.New("Batch is not one of the constants"))
+		mistakes = append(mistakes, errors.New("Batch has an unknown value: use a constant, such as schemes.BatchByContent"))
 	case t.Batch != BatchRefused && !s.batches:
-		mistakes = append(mistakes, errors.New("Batch is for bodies with several events, but the path of ID has no index"))
+		mistakes = append(mistakes, errors.New("Batch is for bodies with several events, but the path of ID has no index: leave out Batch"))
 	case t.Batch != BatchRefused && s.has(partID):
-		mistakes = append(mistakes, errors.New("Batch is for an id in a signed body, but Content has {id}"))
+		mistakes = append(mistakes, errors.New("Batch is for an id in a signed body, but Content has {id}: leave out Batch"))
 	}
 	if t.ID.query != "" && !s.has(partID) {
 		mistakes = append(mistakes, errors.New("the ID is in the query, but Content lacks {id}: an unsigned id must be a Header"))
@@ -516,7 +516,7 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	}
 	// Anyone could change unsigned members, and without a signed id, attempts are not compared.
 	if len(t.Stable) > 0 && (!s.has(partBody) || !s.signsID() || slices.ContainsFunc(t.Stable, func(f Field) bool { return !f.inBody() })) {
-		mistakes = append(mistakes, errors.New("members in Stable need a signed id, and each must be in a signed JSON body"))
+		mistakes = append(mistakes, errors.New("the members of Stable need a signed ID, and each member must be a field of a signed JSON body"))
 	}
 	if t.Indistinct && (s.signsID() && !t.IDOptional || t.Stamping == core.StampedEachAttempt) {
 		mistakes = append(mistakes, errors.New("leave out Indistinct: a signed ID or each attempt's own time distinguishes messages"))
@@ -548,7 +548,7 @@ func (s *templated) counts() bool { return s.delivers() || !s.t.Topic.none() }
 func (s *templated) readURL() error {
 	if !s.has(partURL) {
 		if s.t.URL != "" {
-			return errors.New("the template has a URL, but Content lacks {url}")
+			return errors.New("the template has a URL, but Content lacks {url}: add {url}, or leave out URL")
 		}
 		return nil
 	}
@@ -588,9 +588,9 @@ func publicURL(text string) (address, error) {
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
-		return address{}, errors.New("no URL: this sender signs the endpoint's public URL. Pass it as registered with the sender, \"https://…\"")
+		return address{}, errors.New("the URL is empty, but this sender signs the endpoint's public URL: pass the URL as it is registered with the sender, \"https://…\"")
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" || u.User != nil:
-		return address{}, errors.New("the URL is not a public address such as https://example.com/hook")
+		return address{}, errors.New("the URL must be an address such as https://example.com/hook, without a user name or a fragment")
 	}
 	return address{text, u.Path != "", u.RawQuery != "" || u.ForceQuery}, nil
 }
@@ -610,14 +610,8 @@ func (a *address) write(r *core.Request, c *core.Content) bool {
 // of returns the public URL of r in two parts: base is configured, and rest
 // comes from the request.
 func (a *address) of(r *core.Request) (base, rest string, ok bool) {
-	target := reqtarget.PathAndQuery(r.URL) // the host in a target is not trusted
-	// In the absolute form, no path means the slash.
-	if len(target) < len(r.URL) && (target == "" || target[0] == '?') {
-		target = "/" + target
-	}
-	// Anything but a path or a query would continue the host. HTTP/1 cannot carry the characters up
-	// to the space, but other protocols might.
-	if target != "" && target[0] != '/' && target[0] != '?' || strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
+	target, ok := signedTarget(r)
+	if !ok {
 		return "", "", false
 	}
 	path, query, has := strings.Cut(target, "?")
@@ -634,4 +628,33 @@ func (a *address) of(r *core.Request) (base, rest string, ok bool) {
 	default:
 		return a.text, target, true
 	}
+}
+
+// signedTarget returns the request's path and query. It returns false if they
+// cannot follow a host.
+func signedTarget(r *core.Request) (string, bool) {
+	target := reqtarget.PathAndQuery(r.URL) // the host in a target is not trusted
+	// In the absolute form, no path means the slash.
+	if len(target) < len(r.URL) && (target == "" || target[0] == '?') {
+		target = "/" + target
+	}
+	// Anything but a path or a query would continue the host. HTTP/1 cannot carry the characters up
+	// to the space, but other protocols might.
+	if target != "" && target[0] != '/' && target[0] != '?' || strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' }) {
+		return "", false
+	}
+	return target, true
+}
+
+const (
+	otherTarget = "the request target must be a path, with or without a query"
+	otherQuery  = "the request's query differs from the query of the configured URL: is the URL configured as it is registered with the sender?"
+)
+
+// misdirected returns the error for a request that [address.of] rejects.
+func misdirected(r *core.Request) error {
+	if _, ok := signedTarget(r); !ok {
+		return malformed(otherTarget)
+	}
+	return malformed(otherQuery)
 }

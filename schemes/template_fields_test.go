@@ -282,7 +282,7 @@ func TestAFieldThatCouldBeReadAsTwoMessagesIsRefusedWhenBuilt(t *testing.T) {
 		"a parameter that nothing ends":        {body(func(t *schemes.Template) { t.Content = "{body}{query:q}" }), "one signature would fit two messages"},
 		"a header twice":                       {body(func(t *schemes.Template) { t.Content = "{header:X-A}.{header:x-a}.{body}" }), "twice"},
 		"a header without a name":              {body(func(t *schemes.Template) { t.Content = "{header:}.{body}" }), "{header:"},
-		"a header that is none":                {body(func(t *schemes.Template) { t.Content = "{header:X Kind}.{body}" }), "not a header name"},
+		"a header that is none":                {body(func(t *schemes.Template) { t.Content = "{header:X Kind}.{body}" }), "not a valid header name"},
 		"a nonce that nothing ends":            {bare, "one signature would fit two messages"},
 		"a nonce without the time":             {once, "StampedEachAttempt"},
 		"a nonce in the body":                  {inside, "signed body"},

@@ -177,10 +177,10 @@ func TestATemplatesIdentityIsCheckedWhenItIsMade(t *testing.T) {
 		{"a batch beside a signed id", func(s *schemes.Template) {
 			s.ID, s.Batch, s.Content = schemes.JSON("0", "id"), schemes.BatchByContent, "{id}.{body}"
 		}, "{id}"},
-		{"a batch of another kind", func(s *schemes.Template) { s.ID, s.Batch = schemes.JSON("0", "id"), 9 }, "not one of the constants"},
+		{"a batch of another kind", func(s *schemes.Template) { s.ID, s.Batch = schemes.JSON("0", "id"), 9 }, "Batch has an unknown value"},
 		{"a topic in the body", func(s *schemes.Template) { s.Topic = schemes.JSON("type") }, "Topic must be a Header"},
 		{"a topic as an entry", func(s *schemes.Template) { s.Topic, s.List = schemes.Entry("Acme-Topic", "t"), "," }, "Topic must be a Header"},
-		{"a topic that is no name", func(s *schemes.Template) { s.Topic = schemes.Header("Acme Topic") }, "not a header name"},
+		{"a topic that is no name", func(s *schemes.Template) { s.Topic = schemes.Header("Acme Topic") }, "not a valid header name"},
 		{"a topic beside a signed id", func(s *schemes.Template) { s.ID, s.Topic = schemes.JSON("id"), schemes.Header("Acme-Topic") }, "has no effect"},
 		{"a topic alone beside the time of each attempt", func(s *schemes.Template) {
 			s.Topic, s.Timestamp, s.Stamping = schemes.Header("Acme-Topic"), schemes.JSON("at"), core.StampedEachAttempt

@@ -318,7 +318,7 @@ func (f *Field) unsigned(h core.Header, list string) (string, error) {
 	case text == "":
 		return "", malformed(f.name() + " is empty")
 	case !visible(text):
-		return "", malformed(f.name() + " is not 1 to 256 printable ASCII characters")
+		return "", malformed(f.name() + " must be 1 to 256 printable ASCII characters")
 	}
 	return text, nil
 }
@@ -342,11 +342,11 @@ func (f *Field) name() string {
 func (s *templated) setID(id string, a *core.Attempt) error {
 	switch {
 	case !visible(id):
-		return malformed("the message id is not 1 to 256 printable ASCII characters")
+		return malformed("the message id must be 1 to 256 printable ASCII characters")
 	case !s.has(partID):
 	// A fixed length marks the end of the id, so it needs no fence.
 	case s.t.IDLength != 0 && len(id) != s.t.IDLength:
-		return malformed("the message id does not have " + strconv.Itoa(s.t.IDLength) + " characters")
+		return malformed("the message id has " + strconv.Itoa(len(id)) + " characters, but must have " + strconv.Itoa(s.t.IDLength))
 	case s.t.IDLength == 0:
 		if err := s.fenced(s.index(partID), id); err != nil {
 			return err
@@ -546,7 +546,7 @@ func (f *Field) inHeader(h core.Header, list string) (string, error) {
 	case f.item != 0:
 		return "", malformed(f.header + " has no entry " + strconv.Itoa(f.item))
 	default:
-		return "", malformed(f.header + " has no " + f.key)
+		return "", malformed(f.header + " has no entry " + strconv.Quote(f.key))
 	}
 }
 
@@ -626,7 +626,7 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 			a.Content.WriteString(r.Method)
 		case partURL:
 			if !s.url.write(r, &a.Content) {
-				return malformed("the query of the request differs from that of the configured URL")
+				return misdirected(r)
 			}
 		case partTimestamp:
 			var err error
@@ -771,8 +771,8 @@ func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	case ok && visible(text):
 		a.ID, a.IDSigned = string(text), true
 	case ok:
-		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body is not 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body must be 1 to 256 printable ASCII characters")
 	case !s.t.IDOptional:
-		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ", where this sender's messages have one: is this its message? In your own Template, check the path, or set IDOptional")
+		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ", where this sender's messages have an id: is this the right sender? In your own Template, check the path, or set IDOptional")
 	}
 }

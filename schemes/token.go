@@ -25,7 +25,7 @@ import (
 func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 	t := token{name: name, field: Header(header), prefix: prefix}
 	if name == "" || header == "" {
-		return unusable{name, errors.New("give a name for the scheme and the name of the header with the token")}
+		return unusable{name, errors.New("pass a name for the scheme, and the name of the header with the token")}
 	}
 	return t
 }
@@ -36,7 +36,7 @@ func DangerouslyReplayableToken(name, header, prefix string) core.Scheme {
 // as in "name:password". name is as in [Template].
 func DangerouslyReplayableBasicAuth(name string) core.Scheme {
 	if name == "" {
-		return unusable{name, errors.New("give a name for the scheme")}
+		return unusable{name, errors.New("pass a name for the scheme")}
 	}
 	return basicAuth{token{name: name, field: Header("Authorization"), prefix: "Basic "}}
 }
@@ -137,12 +137,12 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 		} `json:"value"`
 	}
 	if err := json.Unmarshal(r.Body, &body); err != nil || len(body.Value) == 0 {
-		return malformed("the body is not a list of notifications")
+		return malformed("the body is not a JSON object with notifications in \"value\"")
 	}
 	// Every item must have the token, so that no item vouches for another.
 	for _, item := range body.Value {
 		if item.ClientState == "" || item.ClientState != body.Value[0].ClientState {
-			return malformed("the notifications do not all have the same clientState")
+			return malformed("a notification has no clientState, or a different clientState than the first notification")
 		}
 	}
 	a.Signatures = append(a.Signatures, core.Signature{Label: tokenLabel, Text: body.Value[0].ClientState})
@@ -156,7 +156,7 @@ func (graph) ReadBody(r *core.Request, a *core.Attempt) error {
 // tested against an official library or a published test vector.
 func DangerouslyReplayableEventGrid(parameter string) core.Scheme {
 	if parameter == "" {
-		return unusable{"eventgrid", errors.New("the name of the URL parameter with the secret is missing")}
+		return unusable{"eventgrid", errors.New("pass the name of the URL parameter with the secret")}
 	}
 	return eventGrid{token{name: "eventgrid"}, parameter}
 }
@@ -169,8 +169,11 @@ type eventGrid struct {
 
 func (e eventGrid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	q, ok := query(r)
-	if values := q[e.parameter]; !ok || len(values) != 1 {
-		return malformed("the URL has the parameter " + e.parameter + " " + strconv.Itoa(len(values)) + " times, but needs it exactly once")
+	if !ok {
+		return malformed("the URL's query has invalid URL encoding")
+	}
+	if values := q[e.parameter]; len(values) != 1 {
+		return malformed("the parameter " + e.parameter + " occurs " + strconv.Itoa(len(values)) + " times in the URL, but must occur exactly once")
 	}
 	a.Signatures = append(a.Signatures, core.Signature{Label: tokenLabel, Text: q.Get(e.parameter)})
 	return nil

@@ -99,7 +99,7 @@ func (*trueLayer) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if version, _ := header.text("tl_version"); version != "2" || header.misspells([]string{"tl_version", "tl_headers"}) {
-		return malformed("the JWS header lacks \"tl_version\": \"2\"")
+		return malformed("the JWS header must have \"tl_version\": \"2\", and names in lower case")
 	}
 	list, _ := header.text("tl_headers")
 	names := strings.Split(list, ",")
@@ -118,7 +118,7 @@ func checkSigned(names []string) error {
 	timed := false
 	for i, name := range names {
 		if i == maxComponents || name == "" || slices.ContainsFunc([]byte(name), func(c byte) bool { return !isTokenByte(c) }) {
-			return malformed("\"tl_headers\" in the JWS is not a list of header names")
+			return malformed("\"tl_headers\" in the JWS must be a list of at most 32 header names")
 		}
 		for _, other := range names[:i] {
 			if strings.EqualFold(name, other) {
@@ -166,7 +166,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, append(text, r.Body...)))
 	id, ok := find(r.Body, []string{"event_id"})
 	if !ok || !visible(string(id)) {
-		a.Unidentified = malformed("event_id in the body is missing, or is not 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("event_id in the body is missing, or is not an id of 1 to 256 printable ASCII characters")
 		return nil
 	}
 	a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
@@ -177,7 +177,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 func (s *trueLayer) path(r *core.Request) (string, error) {
 	var whole core.Content
 	if !s.url.write(r, &whole) {
-		return "", malformed("the query of the request differs from that of the configured URL")
+		return "", misdirected(r)
 	}
 	_, rest, _ := strings.Cut(string(whole.Bytes()), "://")
 	rest, query, _ := strings.Cut(rest, "?")

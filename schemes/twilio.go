@@ -206,7 +206,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	// If there is no path, the rest could continue the port of the other form: ":443" and "0".
 	if rest := a.Content.Bytes()[len(t.origin):]; len(rest) > 0 && rest[0] != '/' && rest[0] != '?' {
-		return malformed("the request target is not a path")
+		return malformed(otherTarget)
 	}
 	_, query, _ := strings.Cut(target, "?")
 	form := newForm()
@@ -282,7 +282,7 @@ func twilioDigest(url string) (target, sum string, err error) {
 	}
 	i := len(url) - len(bodySHA256) - 2*sha256.Size - 1
 	if i < 0 || url[i] != '?' && url[i] != '&' || !strings.HasPrefix(url[i+1:], bodySHA256) || strings.Count(query, bodySHA256) != 1 {
-		return "", "", malformed("bodySHA256 is not the last parameter of the URL, or occurs twice")
+		return "", "", malformed("bodySHA256 must be the last parameter of the URL, occur once and have 64 characters")
 	}
 	return url[:i], url[i:], nil
 }

@@ -30,12 +30,12 @@ func (s wix) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	token, ok := a.State.(*jwt)
 	if !ok {
-		return malformed("the body was not read")
+		return malformed("ReadBody left no JWT")
 	}
 	text, _ := token.claims.text("data")
 	event, err := parseObject([]byte(text))
 	if err != nil {
-		return malformed("the \"data\" claim of the JWT is not an event: " + err.Error())
+		return malformed("the \"data\" claim of the JWT is not a valid event: " + err.Error())
 	}
 	if kind, _ := event.text("eventType"); kind == "" {
 		return malformed("the \"data\" claim of the JWT has no eventType, so it is not a webhook")

@@ -60,7 +60,7 @@ func (s x) ParseKey(text string) (core.VerifyKey, error) {
 
 func (s x) ReadBody(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) == 0 || r.Body[0] != '{' {
-		return malformed("the body does not start with {: it could be a handshake token, and the endpoint computes the MAC of any token for anybody")
+		return malformed("the body does not start with \"{\", so it could be a handshake token that the endpoint signed for a stranger")
 	}
 	return s.templated.ReadBody(r, a)
 }

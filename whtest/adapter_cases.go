@@ -52,13 +52,13 @@ func deliveryCases() []adapterCase {
 				stamp := strconv.FormatInt(got.Timestamp.Unix(), 10)
 				if got.ID != "msg_1" || !got.IDSigned || string(got.Body) != `{"a":1}` || !got.BodySigned || got.Scheme != "standard" ||
 					got.Source != "" || got.KeyID != "key-1" || got.Generation == 0 || stamp != a.header.Get("Webhook-Timestamp") {
-					t.Errorf("the handler saw %+v", got)
+					t.Errorf("the handler got the message %+v, which is not the one that was sent", got)
 				}
 				if !ok || fromCtx.ID != got.ID || fromCtx.Generation != got.Generation {
 					t.Errorf("FromContext returned %+v, %v: put Delivery.Context into the request", fromCtx, ok)
 				}
 				if len(without) > 0 {
-					t.Errorf("FromContext finds nothing in %s: handlers pass on that context", strings.Join(without, ", "))
+					t.Errorf("FromContext finds nothing in %s, but handlers pass on that context", strings.Join(without, ", "))
 				}
 			},
 		},
@@ -268,7 +268,7 @@ func refusalCases() []adapterCase {
 					got.header.Del("Date")
 					got.header.Del("Connection") // the value is close if the body was left unread
 					if first.header != nil && !maps.EqualFunc(first.header, got.header, slices.Equal) {
-						t.Errorf("%s: headers %v, others have %v", what, got.header, first.header)
+						t.Errorf("%s: the refusal has the headers %v, but other refusals have %v", what, got.header, first.header)
 					}
 					first = got
 				}
@@ -286,7 +286,7 @@ func refusalCases() []adapterCase {
 				first := e.names(request)
 				for range 16 { // of five headers: a random order passes one time in 120 to the power of 16
 					if got := e.names(request); !slices.Equal(got, first) {
-						t.Errorf("headers in the order %v, then %v: sort the names of the response's headers, which are a map", first, got)
+						t.Errorf("the headers are in the order %v, then %v: sort the names of the response's headers, which are a map", first, got)
 						break
 					}
 				}
@@ -313,7 +313,7 @@ func refusalCases() []adapterCase {
 				})
 				e.want("own key", e.send(e.sign("msg_1", 0, "{}").to("/a")), http.StatusOK)
 				if source != "tenant a" {
-					t.Errorf("the message has the source %q, want tenant a", source)
+					t.Errorf("the message has the source %q, want \"tenant a\"", source)
 				}
 				other := e.send(e.sign("msg_1", 0, "{}").to("/b"))
 				e.wantProblem("another tenant's key", other, http.StatusUnauthorized, "unauthenticated")
@@ -366,7 +366,7 @@ func refusalCases() []adapterCase {
 				got := e.send(bad)
 				e.want("tampered", got, http.StatusTeapot)
 				if strings.TrimSpace(got.body) != "denied: "+string(core.ErrNoMatch) {
-					t.Errorf("tampered: body %q: pass the error of core to Deny", got.body)
+					t.Errorf("tampered: the body is %q: pass core's error to Deny", got.body)
 				}
 				e.wantRuns(1)
 			},
@@ -379,7 +379,7 @@ func refusalCases() []adapterCase {
 				got := e.send(e.sign("msg_1", 0, "challenge"))
 				e.want("challenge", got, http.StatusOK)
 				if got.body != "response" || got.header.Get("Content-Type") != "text/x-challenge" {
-					t.Errorf("body %q with Content-Type %q", got.body, got.header.Get("Content-Type"))
+					t.Errorf("the response has the body %q and Content-Type %q, not those of the challenge", got.body, got.header.Get("Content-Type"))
 				}
 				e.wantRuns(0)
 				e.wantUntouched()
@@ -431,7 +431,7 @@ func bodyCases() []adapterCase {
 					if way == "" {
 						ways = slices.Sorted(maps.Keys(c.Bodies))
 					} else if got, readErr = c.Bodies[way](); !bytes.Equal(got, c.Message.Body) { //nolint:forbidigo // no MACs here
-						t.Errorf("%s returned other bytes (%d) than Message.Body (%d)", way, len(got), len(c.Message.Body))
+						t.Errorf("%s returned %d bytes, which differ from the %d bytes of Message.Body", way, len(got), len(c.Message.Body))
 					}
 					got = bytes.Clone(got) // it may be the server's
 					c.Status(http.StatusOK)
@@ -511,7 +511,7 @@ func bodyCases() []adapterCase {
 							e.wantProblem(framing, got, http.StatusBadRequest, "malformed")
 						}
 						if !got.closed {
-							t.Errorf("%q, Deny %v: no Connection: close with a body left unread", framing, deny)
+							t.Errorf("%q, Deny %v: the response lacks Connection: close, although the body was left unread", framing, deny)
 						}
 						wantSoon(t, took)
 					}
@@ -618,7 +618,7 @@ func outcomeCases() []adapterCase {
 			run: func(t *adapterRun) {
 				got := t.settlesAs(core.Released, func(*AdapterCall) error { return errSuite }, func(m *AdapterMount) { m.ErrorsAsSuccess = true })
 				if got.status != http.StatusOK {
-					t.Errorf("status %d: Serve must mount what AdapterMount.ErrorsAsSuccess asks for", got.status)
+					t.Errorf("the failed handler got status %d: Serve must mount what AdapterMount.ErrorsAsSuccess asks for", got.status)
 				}
 			},
 		},
@@ -727,7 +727,7 @@ func outcomeCases() []adapterCase {
 			e := t.serve(nil, h)
 			first := e.send(e.sign("msg_1", 0, "{}"))
 			if !isSuccess(first.status) {
-				t.Errorf("status %d (%v)", first.status, first.err)
+				t.Errorf("the first attempt got status %d (%v), want 2xx", first.status, first.err)
 			}
 			e.settled(core.Done)
 			e.wantAcknowledged("redelivery", e.send(e.sign("msg_1", 1, "{}")), first.status)
@@ -769,7 +769,7 @@ func outcomeCases() []adapterCase {
 				}
 				bare := t.serve(nil, crash)
 				if got := bare.send(bare.sign("msg_1", 0, "{}")); got.status != 0 && got.status != http.StatusInternalServerError {
-					t.Errorf("not recovered: status %d", got.status)
+					t.Errorf("the handler's panic was not recovered: status %d", got.status)
 				}
 			},
 		},
@@ -815,7 +815,7 @@ func configCases() []adapterCase {
 			}
 			e.want("genuine", e.send(genuine), http.StatusOK)
 			if !found || string(got) != "{}" {
-				t.Errorf("genuine: FromContext says %v, body %q", found, got)
+				t.Errorf("genuine: FromContext returned %v, and the handler read %q", found, got)
 			}
 			e.want("replay", e.send(genuine), http.StatusOK)
 			e.wantRuns(6)
@@ -886,7 +886,7 @@ func crowdCases() []adapterCase {
 						e.wantProblem("beside the first", got, http.StatusServiceUnavailable, "in-flight")
 						later++
 					case <-time.After(t.patience):
-						t.Errorf("only %d of 19 are held off", later)
+						t.Errorf("only %d of 19 concurrent attempts got 503", later)
 					}
 				}
 				close(leave)
@@ -937,7 +937,7 @@ func runCrowd(t *adapterRun) {
 				switch got := e.send(a); got.status {
 				case http.StatusOK, http.StatusConflict, http.StatusServiceUnavailable, http.StatusInternalServerError:
 				default:
-					t.Errorf("status %d (%v)", got.status, got.err)
+					t.Errorf("an attempt got status %d (%v), want 200, 409, 500 or 503", got.status, got.err)
 				}
 			}
 		})
@@ -999,6 +999,6 @@ func (t *adapterRun) within(c <-chan struct{}) bool {
 func wantSoon(t *adapterRun, took time.Duration) {
 	t.Helper()
 	if took > t.patience {
-		t.Errorf("response after %v, want at once", took)
+		t.Errorf("the response took %v, want at once", took)
 	}
 }

@@ -400,7 +400,7 @@ func runCaptor(t *adapterRun) {
 			e.wantProblem("rewritten", got, http.StatusServiceUnavailable, "unavailable")
 		}
 		if ran != repeats {
-			t.Errorf("at once %v: the handler ran %d more times for a captured request, want %d", atOnce, ran, repeats)
+			t.Errorf("concurrent %v: the handler ran %d more times for a captured request, want %d", atOnce, ran, repeats)
 		}
 		e.wantRuns(1 + repeats)
 		e.wantAcknowledged("the sender's retry", e.send(genuine), http.StatusOK)

@@ -215,7 +215,7 @@ func (t *adapterRun) removesFiles(crash bool) {
 	e := t.serve(nil, func(c *AdapterCall) error {
 		form, err := c.Form()
 		if err != nil {
-			t.Errorf("parsing the form: %v", err)
+			t.Errorf("the form could not be parsed: %v", err)
 			return nil
 		}
 		names = filesOf(form)

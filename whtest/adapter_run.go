@@ -345,10 +345,10 @@ func (e *endpoint) wantProblem(what string, got answered, status int, kind strin
 	e.want(what, got, status)
 	body := fmt.Sprintf(`{"type":"urn:hookonce:%s","title":"%s","status":%d}`+"\n", kind, http.StatusText(status), status)
 	if got.body != body {
-		e.t.Errorf("%s: body %q, want %q", what, got.body, body)
+		e.t.Errorf("%s: the body is %q, want %q", what, got.body, body)
 	}
 	if ct := got.header.Get("Content-Type"); ct != "application/problem+json" {
-		e.t.Errorf("%s: Content-Type %q, want application/problem+json", what, ct)
+		e.t.Errorf("%s: Content-Type is %q, want application/problem+json", what, ct)
 	}
 	for name, value := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
 		if got.header.Get(name) != value {

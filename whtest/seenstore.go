@@ -149,7 +149,7 @@ func (t *storeTest) mustKeep(key core.Key, live, old, next core.Value) {
 		t.Errorf("Swap(old %s, next %s) on the live value %s returned %s, not the live value", show(old), show(next), show(live), show(got))
 	}
 	if got := t.read(key); got != live {
-		t.Errorf("and wrote: the value is now %s", show(got))
+		t.Errorf("the refused Swap wrote: the value is now %s", show(got))
 	}
 }
 

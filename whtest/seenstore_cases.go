@@ -481,7 +481,7 @@ func manyRecords(t *storeTest) {
 		return err
 	})
 	if n := lost.Load(); n > 0 {
-		t.Errorf("of %d live records %d were lost", callers*each, n)
+		t.Errorf("%d of %d live records were lost", n, callers*each)
 	}
 }
 

@@ -30,7 +30,7 @@ const captureForms = "raw HTTP/1.x, as listen --save writes it; headers, a blank
 // read reads the capture, and the body if it is in a separate file.
 func (r *captured) read(c *console) (*capture.Request, error) {
 	if r.request == "" {
-		return nil, usageError("no request: give --request FILE, or --request - for standard input")
+		return nil, usageError("the request is missing: give --request FILE, or --request - for standard input")
 	}
 	text, err := c.read(r.request, "--request")
 	if err != nil {

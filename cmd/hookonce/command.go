@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func dispatch(ctx context.Context, args []string, c *console) error {
 	if len(args) == 0 {
-		return usageError("no command; `hookonce --help` lists the commands")
+		return usageError("the command is missing; `hookonce --help` lists the commands")
 	}
 	name, rest := args[0], args[1:]
 	if slices.Contains([]string{"-version", "--version"}, name) {

@@ -61,7 +61,7 @@ func (e *explanation) run(ctx context.Context, c *console) error {
 	refused := core.Refused{Verifier: v, Request: &r.Request}
 	if e.reason != "" {
 		if strings.Trim(e.reason, "abcdefghijklmnopqrstuvwxyz-") != "" {
-			return usageError("--reason: expected a reason from the log, such as body-consumed; docs/answers.md lists them")
+			return usageError("--reason must be a reason from the log, such as body-consumed; docs/answers.md lists them")
 		}
 		refused.Err = &core.Error{Reason: core.Reason(e.reason)}
 	}
@@ -91,7 +91,7 @@ func (e *explanation) noteTrimmed(c *console, said explain.Explanation) {
 	}
 	for _, name := range e.trimmed {
 		c.note("note: white space around the secret in %s, such as a final newline, was ignored. A program that reads the file without trimming has a "+
-			"different secret: trim it in the program", name)
+			"different secret: trim the secret in the program", name)
 	}
 }
 

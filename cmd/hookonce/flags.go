@@ -61,7 +61,7 @@ func jsonFlag(f *flag.FlagSet, to *bool) {
 // newScheme returns the scheme. url is the default for --url, and may be empty.
 func (c *common) newScheme(url string) (core.Scheme, error) {
 	if !slices.Contains(schemes.Names(), c.scheme) {
-		return nil, usageError("--scheme: unknown value: " + didYouMeanScheme(c.scheme) + "hookonce schemes lists them all")
+		return nil, usageError("--scheme has an unknown value: " + didYouMeanScheme(c.scheme) + "hookonce schemes lists them all")
 	}
 	s := c.settings
 	if s.URL == "" {
@@ -81,9 +81,10 @@ func (c *common) newScheme(url string) (core.Scheme, error) {
 // flags.
 func asFlags(text string) string {
 	return strings.NewReplacer(
-		"Settings.DangerouslyReplayable", "--dangerously-replayable", "no URL:", "no --url:", "Header is missing", "--scheme-header is missing",
+		"Settings.DangerouslyReplayable", "--dangerously-replayable",
+		"the URL is empty", "--url is missing", "the URL must be an address", "--url must be an address", "Header is missing", "--scheme-header is missing",
 		"Config.MaxBody", "--max-body", "Config.Past", "--past", "Config.Future", "--future",
-		"that of the configured URL", "that of --url: give the same query in --url",
+		"the configured URL: is the URL configured as it is registered with the sender?", "--url: give the same query in --url",
 	).Replace(strings.TrimPrefix(text, "schemes: "))
 }
 
@@ -109,7 +110,7 @@ func (c *common) texts(con *console, asIs bool) ([]string, error) {
 	fields := strings.Fields(text)
 	switch {
 	case len(fields) == 0:
-		return nil, usageError("no secret: set WEBHOOK_SECRET, or give --secret-file FILE")
+		return nil, usageError("the secret is missing: set WEBHOOK_SECRET, or give --secret-file FILE")
 	case len(fields) == 1 && asIs:
 		return []string{text}, nil
 	}
@@ -184,7 +185,7 @@ func (r *receiver) othersKeys(c *console) (map[string]*core.Keys, error) {
 	for _, text := range r.others {
 		name, file, ok := strings.Cut(text, "=")
 		if !ok || name == "" || len(name) > 64 || file == "" {
-			return nil, usageError("--other: expected NAME=FILE, such as --other test=test-secret.txt")
+			return nil, usageError("--other must be NAME=FILE, such as --other test=test-secret.txt")
 		}
 		texts, _, err := secretFile(c, file, "--other")
 		if err != nil {

@@ -66,11 +66,11 @@ func TestWhatWasMeantIsNamed(t *testing.T) {
 		{[]string{"seen", "show", "--namespace", "x", "--store", "sqlite:/no/such/file"}, "SQLite file does not exist"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://127.0.0.1:1"}, "give exactly one of --id, --key and --request"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://127.0.0.1:1", "--id", "a", "--key", "b"}, "give exactly one of --id, --key and --request"},
-		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://127.0.0.1:1", "--id", " a"}, "without white space"},
+		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://127.0.0.1:1", "--id", " a"}, "has white space around it"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://127.0.0.1:1", "--key", "b"}, "64 hexadecimal digits"},
 		{[]string{"seen", "show", "--namespace", "{x}", "--store", "redis://127.0.0.1:1", "--id", "a"}, "namespace"},
 		{[]string{"listen", "--secret-file", secret, "--answer", "503", "--forward-to", "http://a"}, "give only one"},
-		{[]string{"listen", "--secret-file", secret, "--forward-to", "ftp://a"}, "--forward-to: expected a URL"},
+		{[]string{"listen", "--secret-file", secret, "--forward-to", "ftp://a"}, "--forward-to must be a URL"},
 		{[]string{"verify", "--secret-file", secret, "--request", "-", "--body", "-"}, "give one of the two as a file"},
 		{[]string{"verify", "--secret-file", secret, "--request", "-", "--body", secret}, "the capture has a body"},
 	} {

@@ -77,7 +77,7 @@ func (l *listening) parts() ([]string, error) {
 	all := strings.Split(l.show, ",")
 	for _, part := range all {
 		if !slices.Contains(showParts(), part) {
-			return nil, noSuch("--show: unknown value", part, showParts())
+			return nil, noSuch("--show has an unknown value", part, showParts())
 		}
 	}
 	return all, nil
@@ -120,7 +120,7 @@ func (l *listening) run(ctx context.Context, c *console) error {
 		return usageError("--framework " + l.framework + " needs a separate module, which this program does not include. The other frameworks give the same " +
 			"verdicts. To receive with it, run this in a clone of the repository: cd examples/" + l.framework + " && go run .")
 	default:
-		return noSuch("--framework: unknown value", l.framework, frameworkNames())
+		return noSuch("--framework has an unknown value", l.framework, frameworkNames())
 	}
 	ln, err := l.listen(ctx)
 	if err != nil {
@@ -188,11 +188,11 @@ func (l *listening) listen(ctx context.Context) (net.Listener, error) {
 	ln, err := loopback.Listen(ctx, l.addr, l.anywhere)
 	switch {
 	case errors.Is(err, loopback.ErrNoAddress):
-		return nil, usageError("--addr: expected an address and a port, such as 127.0.0.1:8080")
+		return nil, usageError("--addr must be an address and a port, such as 127.0.0.1:8080")
 	case errors.Is(err, loopback.ErrNotLoopback):
 		return nil, usageError("--addr is not a loopback address, so other machines could reach it: use 127.0.0.1, or add --dangerously-beyond-loopback")
 	case errors.Is(err, loopback.ErrPort):
-		return nil, usageError("--addr: the port is not a number from 0 to 65535")
+		return nil, usageError("--addr: the port must be a number from 0 to 65535")
 	case err != nil:
 		return nil, fmt.Errorf("--addr: %w", err)
 	}
@@ -233,7 +233,7 @@ func parseStatuses(text string) ([]int, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		n, err := strconv.Atoi(part)
 		if err != nil || n < 200 || n > 599 {
-			return nil, usageError("--answer: expected a status from 200 to 599, or a list such as 503,200")
+			return nil, usageError("--answer must be a status from 200 to 599, or a list such as 503,200")
 		}
 		all = append(all, n)
 	}

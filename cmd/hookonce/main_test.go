@@ -90,7 +90,7 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"standard input for two":     {[]string{"verify", "--secret-file", "-", "--request", "-"}, "one of the two"},
 		"another query than the one that is signed": {
 			[]string{"send", "--secret", "x", "--scheme", "twilio", "--url", "https://a.example/?b=c", "--to", "http://127.0.0.1:1/"},
-			"that of --url: give the same query in --url",
+			"the query of --url: give the same query in --url",
 		},
 		"an argument": {[]string{"verify", "request.txt"}, "unexpected argument; see hookonce help verify"},
 		"no secret":   {[]string{"verify", "--request", "-"}, "--request"},

@@ -117,7 +117,7 @@ func (m *message) header(body []byte) (http.Header, error) {
 		name, value, ok := strings.Cut(text, ":")
 		value = strings.TrimSpace(value)
 		if !ok || name == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
-			return nil, usageError("--header: expected \"Name: value\" on one line")
+			return nil, usageError("--header must be \"Name: value\" on one line")
 		}
 		h.Set(name, value)
 	}

@@ -73,13 +73,13 @@ func (s *saver) save(x *exchange, at time.Time, status int, reason core.Reason) 
 		name = fmt.Sprintf("%d-%04d-%d-%s.txt", at.Unix(), n, status, reason)
 		f, err = s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil && (!errors.Is(err, fs.ErrExist) || n > s.files+maxSaved) {
-			s.ended = errors.New("cannot save a delivery, so later ones are not saved either: " + cause(err))
+			s.ended = errors.New("cannot save a delivery, so later deliveries are not saved either: " + cause(err))
 			return "", s.ended
 		}
 	}
 	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Close()); err != nil {
-		s.ended = errors.New("cannot save a delivery, so later ones are not saved either: " + cause(err))
+		s.ended = errors.New("cannot save a delivery, so later deliveries are not saved either: " + cause(err))
 		return "", s.ended
 	}
 	return name, nil

@@ -34,9 +34,9 @@ func schemesCommand() command {
 				case s.guess:
 					return s.guessSender(c)
 				case s.request.request != "":
-					return usageError("--request is for --guess")
+					return usageError("--request needs --guess")
 				case f.NArg() > 1:
-					return usageError("more than one TEXT: quote a text that has spaces")
+					return usageError("there is more than one TEXT: quote a text that has spaces")
 				}
 				return s.list(c, f.Arg(0))
 			}

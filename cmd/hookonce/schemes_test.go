@@ -76,7 +76,7 @@ func TestAListOfSchemesIsNarrowedByText(t *testing.T) {
 		{[]string{"github-app"}, "did you mean github?"},
 		{[]string{"nothing-like-it"}, "hookonce schemes lists them all"},
 		{[]string{"stripe", "paddle"}, "one TEXT"},
-		{[]string{"--request", "x"}, "--request is for --guess"},
+		{[]string{"--request", "x"}, "--request needs --guess"},
 		{[]string{"--guess"}, "--request FILE"},
 		{[]string{"--guess", "stripe"}, "no text"},
 	} {

@@ -142,10 +142,10 @@ func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 		text, _ = c.env("HOOKONCE_STORE")
 	}
 	if text == "" {
-		return nil, nil, usageError("no store: give --store URL, or set HOOKONCE_STORE")
+		return nil, nil, usageError("the store is missing: give --store URL, or set HOOKONCE_STORE")
 	}
 	if s.namespace == "" {
-		return nil, nil, usageError("no namespace: give --namespace as in the program's redisstore.New or sqlstore.New")
+		return nil, nil, usageError("the namespace is missing: give --namespace as in the program's redisstore.New or sqlstore.New")
 	}
 	at, err := url.Parse(text)
 	if err != nil {
@@ -154,9 +154,9 @@ func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 	known := []string{"redis", "rediss", "postgres", "postgresql", "mysql", "mariadb", "sqlite"}
 	switch {
 	case !slices.Contains(known, at.Scheme):
-		return nil, nil, usageError("--store: " + didYouMean(at.Scheme, known) + "expected redis://, rediss://, postgres://, mysql:// or sqlite:")
+		return nil, nil, usageError("--store: " + didYouMean(at.Scheme, known) + "choose redis://, rediss://, postgres://, mysql:// or sqlite:")
 	case at.Fragment != "" || strings.HasSuffix(text, "#"):
-		return nil, nil, usageError("--store: the URL has a #, which would end it: escape the # as %23")
+		return nil, nil, usageError("--store: the URL has a #, which would end the URL: escape the # as %23")
 	case at.Scheme != "sqlite" && at.Host == "":
 		return nil, nil, usageError("--store: the URL has no host")
 	case at.RawQuery != "" && !strings.HasPrefix(at.Scheme, "postgres"):
@@ -196,7 +196,7 @@ func (s *seen) message(ctx context.Context, c *console) (name string, key core.K
 	case s.request != "":
 		return s.ofRequest(ctx, c)
 	case strings.TrimSpace(s.id) != s.id:
-		return "", key, usageError("--id: give the id exactly as the sender shows it, without white space around it")
+		return "", key, usageError("--id has white space around it: give the id exactly as the sender shows it")
 	}
 	return s.id, key, nil
 }
@@ -232,7 +232,7 @@ func (s *seen) ofRequest(ctx context.Context, c *console) (name string, key core
 	switch {
 	case !ok && d.Err() != nil:
 		s.remind(c, d.Err().Reason)
-		return "", key, fmt.Errorf("--request: the receiver refuses the request, so there is no record of it: %s", plain(d.Err()))
+		return "", key, fmt.Errorf("--request: the receiver refuses the request, so there is no record of the request: %s", plain(d.Err()))
 	case !ok:
 		return "", key, errors.New("--request: the request is a handshake, which leaves no record")
 	case m.IDSigned && m.ID != "":

@@ -80,7 +80,7 @@ func (s *sending) run(ctx context.Context, c *console) error {
 	case err != nil:
 		return err
 	case to == "":
-		return usageError("no address: give --to URL")
+		return usageError("the address is missing: give --to URL")
 	case s.attempts < 0 || s.jitter < 0 || s.jitter > 100 || s.timeout <= 0:
 		return usageError("--attempts must not be negative, --jitter must be 0 to 100, and --timeout must be positive")
 	}
@@ -154,7 +154,7 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 		}
 		c.note("%s%s", progress, a.shown())
 		if a.Status == http.StatusUnauthorized {
-			c.note("note: the receiver could not verify the message. To find out why, send it to hookonce listen, or pass the request that the receiver " +
+			c.note("note: the receiver could not verify the message. To find out why, send the message to hookonce listen, or pass the request that the receiver " +
 				"got to hookonce explain")
 		}
 		return d, nil

@@ -34,7 +34,7 @@ type signing struct {
 
 func (s *signing) run(_ context.Context, c *console) error {
 	if !slices.Contains(printForms(), s.form) {
-		return noSuch("--print: unknown value", s.form, printForms())
+		return noSuch("--print has an unknown value", s.form, printForms())
 	}
 	to := s.settings.URL
 	if to == "" {

@@ -148,7 +148,7 @@ func (r *Request) lose(why string) { r.BodyLost, r.lost = true, why }
 var (
 	errNoHeader  = errors.New("is not a header such as \"Name: value\"")
 	errLongHead  = errors.New("the headers are longer than 256 KiB or 1,000 lines: is there a blank line between the headers and the body?")
-	errNoMethod  = errors.New("the method is not one such as POST")
+	errNoMethod  = errors.New("the method must be a name such as POST")
 	errNoAddress = errors.New("the request target is neither a path nor a URL")
 )
 
@@ -167,6 +167,14 @@ func (r *Request) add(name, value string) error {
 	}
 	r.header[name] = append(r.header[name], strings.Trim(value, " \t"))
 	return nil
+}
+
+// headerError adds the place of a header to an error of add.
+func headerError(place string, err error) error {
+	if errors.Is(err, errNoHeader) {
+		return fmt.Errorf("%s %w", place, err)
+	}
+	return fmt.Errorf("%s: %w", place, err)
 }
 
 func (r *Request) pseudo(name, value string) error {

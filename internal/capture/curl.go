@@ -223,11 +223,8 @@ func (c *curl) setHeader(text string) error {
 			return nil // curl does not send it
 		}
 	}
-	switch err := c.add(name, value); {
-	case errors.Is(err, errNoHeader):
-		return fmt.Errorf("an -H of the command %w", err)
-	case err != nil:
-		return fmt.Errorf("an -H of the command: %w", err)
+	if err := c.add(name, value); err != nil {
+		return headerError("an -H of the command", err)
 	}
 	return nil
 }

@@ -102,6 +102,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		"a program":                   {"import requests", "program"},
 		"alternate lines":             {"Request URL\nhttps://a\n", "Name: value"},
 		"a name without a value":      {"A: b\nc\n\n", "line 2 is not a header"},
+		"a JSON name that is none":    {`{"httpMethod":"POST","path":"/","headers":{"a b":"c"},"body":"z"}`, "header 1 is not a header such as"},
 		"a URL that is none":          {"Request URL: a b\n\n", "line 1: the request target"},
 		"a method that is none":       {":method: " + inner + "\n\n", "line 1: the method"},
 		"no JSON":                     {"{ version: '2.0', body: '" + inner + "' }", "line 1"},

@@ -103,7 +103,7 @@ func parse(text []byte, to any) error {
 		return nil
 	case errors.As(err, &syntax):
 		line := 1 + bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n"))
-		return fmt.Errorf("the input starts like JSON, but line %d is invalid. If a program printed it, use JSON.stringify or json.dumps to print it", line)
+		return fmt.Errorf("the input starts like JSON, but line %d is invalid. If a program printed the input, print it with JSON.stringify or json.dumps", line)
 	default:
 		return errKind
 	}
@@ -210,7 +210,7 @@ var errHeaders = errors.New("the headers are neither an object of names and valu
 
 func (r *Request) addJSON(name, value string) error {
 	if err := r.add(name, value); err != nil {
-		return fmt.Errorf("header %d: %w", r.lines+1, err)
+		return headerError(fmt.Sprintf("header %d", r.lines+1), err)
 	}
 	return nil
 }
@@ -261,7 +261,7 @@ func (r *Request) readObject(o object) error {
 	r.Form = "a JSON object with method, URL, headers and body"
 	given := o.first("headers", "header")
 	if given == nil {
-		return errors.New("the input is JSON without headers. If it is the body alone, put the headers and a blank line before it. hookonce help verify lists " +
+		return errors.New("the input is JSON without headers. If the input is the body alone, put the headers and a blank line before it. hookonce help verify lists " +
 			"the recognized forms")
 	}
 	if err := r.setHeaders(given); err != nil {

@@ -78,7 +78,7 @@ func TestWhatIsNoRequestIsRefusedWithTheLine(t *testing.T) {
 	for name, tt := range map[string]struct{ raw, want string }{
 		"nothing":                    {"", "empty"},
 		"an empty line":              {"\r\nPOST / HTTP/1.1\n\n", "blank line"},
-		"a body alone":               {`{"a": 1}`, "If it is the body alone, put the headers"},
+		"a body alone":               {`{"a": 1}`, "If the input is the body alone, put the headers"},
 		"an answer":                  {"HTTP/1.1 200 OK\n\n", "line 1 belongs to a response"},
 		"no version":                 {"POST /\n\n", "line 1"},
 		"a method in lower case":     {"post / HTTP/1.1\n\n", "line 1"},

@@ -33,7 +33,7 @@ func words(text string) (all []string, more bool, err error) {
 }
 
 var (
-	errExpansion = errors.New("the shell would expand a $ or a backtick: replace it with its value")
+	errExpansion = errors.New("the shell would expand a $ or a backtick: write the value instead")
 	errUnclosed  = errors.New("a quote is not closed: is the command complete?")
 	errNUL       = errors.New("a command line cannot contain a NUL byte")
 	errWords     = errors.New("the command has more than 10,000 words")

@@ -58,7 +58,7 @@ func (r *Request) readVerbose(text []byte) error {
 	case requests > 1:
 		return fmt.Errorf("curl sent %d requests, as after a redirect: keep the lines of one request", requests)
 	case requests == 0:
-		return errors.New("it looks like the output of curl -v, but contains no request to an endpoint")
+		return errors.New("the input looks like the output of curl -v, but contains no request to an endpoint")
 	case len(head) > maxLines:
 		return errLongHead
 	}
@@ -68,7 +68,7 @@ func (r *Request) readVerbose(text []byte) error {
 	for i, line := range head[1:] {
 		name, value, _ := strings.Cut(line, ":")
 		if err := r.add(name, value); err != nil {
-			return fmt.Errorf("sent line %d: %w", i+2, err)
+			return headerError(fmt.Sprintf("sent line %d", i+2), err)
 		}
 	}
 	if host := r.header.Get("Host"); host != "" && strings.HasPrefix(r.URL, "/") {

@@ -110,8 +110,8 @@ func (r *request) Clone() http.Header {
 func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	if r.v.Forgets() {
 		if prefork := r.app.Prefork(); prefork != "" {
-			return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: prefork + " with a seen-id store in memory: each child process has its own, so " +
-				"every message would be handled once in each. Use a shared store, or turn off Prefork"}
+			return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: prefork + " is on, but the seen-id store is in memory: each child process has its own store, so " +
+				"every message would be handled once in each process. Use a shared store, or turn off Prefork"}
 		}
 	}
 	req := &r.c.Request

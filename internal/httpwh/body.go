@@ -129,7 +129,7 @@ func tooLarge(cause error) error {
 }
 
 func consumed(found string) error {
-	return &core.Error{Reason: core.ErrBodyConsumed, Detail: found + ": something upstream of hookonce reads, decompresses or changes the body. Mount it " +
+	return &core.Error{Reason: core.ErrBodyConsumed, Detail: found + ": something upstream of hookonce reads, decompresses or changes the body. If that is middleware, mount it " +
 		"downstream of hookonce"}
 }
 

@@ -36,7 +36,7 @@ func (p *Page) again(w http.ResponseWriter, r *http.Request, e *entry) {
 	case !slices.Contains(schemes.Names(), posted.Scheme):
 		failed(w, http.StatusBadRequest, "unknown scheme")
 	case len(secrets) == 0:
-		failed(w, http.StatusBadRequest, "no secret: paste it, or choose a file that contains it")
+		failed(w, http.StatusBadRequest, "the secret is missing: paste it, or choose a file that contains it")
 	default:
 		verified, err := p.verifyAgain(r.Context(), e.delivery, posted.Scheme, secrets)
 		if err != nil {

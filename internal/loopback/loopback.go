@@ -10,9 +10,9 @@ import (
 
 // What is wrong with an address.
 var (
-	ErrNoAddress   = errors.New("not an address with a port")
-	ErrNotLoopback = errors.New("not a loopback address")
-	ErrPort        = errors.New("the port is not a number from 0 to 65535")
+	ErrNoAddress   = errors.New("the address must have a port, such as 127.0.0.1:8080")
+	ErrNotLoopback = errors.New("the address is not a loopback address")
+	ErrPort        = errors.New("the port must be a number from 0 to 65535")
 )
 
 // Listen listens on a loopback address: an IP address or localhost, with a

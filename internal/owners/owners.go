@@ -25,7 +25,7 @@ func (s *Set) Add(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.names[name] {
-		return fmt.Errorf("%s: this store already serves another verifier (%s). Each would acknowledge the other's messages without handling them: %s",
+		return fmt.Errorf("%s: this store already serves another verifier (%s). If two verifiers share records, the second refuses a message that the first handled, or acknowledges the message without handling it: %s",
 			s.store, name, s.remedy)
 	}
 	s.names[name] = true

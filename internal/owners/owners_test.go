@@ -14,8 +14,8 @@ func TestASecondVerifierOfOneNameIsReported(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	const want = "somestore: this store already serves another verifier (standard eu). Each would acknowledge the other's messages " +
-		"without handling them: do something"
+	const want = "somestore: this store already serves another verifier (standard eu). If two verifiers share records, the second refuses a message that the first handled, or acknowledges " +
+		"the message without handling it: do something"
 	if err := s.Add("standard eu"); err == nil || err.Error() != want {
 		t.Errorf("error %v", err)
 	}

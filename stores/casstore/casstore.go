@@ -240,7 +240,7 @@ func liveValue(text []byte) (v core.Value, err error) {
 		return v, nil
 	}
 	if len(text) != len(record{}.value) {
-		return v, fmt.Errorf("casstore: a key of this namespace has %d bytes, which are not a record of this store. Give the store a namespace that "+
+		return v, fmt.Errorf("casstore: a key of this namespace has a value of %d bytes, which is not a record of this store. Give the store a namespace that "+
 			"nothing else writes to, and make Get return the bytes that Put received", len(text))
 	}
 	if time.Now().Before(expiryOf(text)) { //nolint:forbidigo // see newRecord
@@ -268,7 +268,7 @@ func leave[T any](ctx context.Context, s *Store, f func() (T, error)) (T, error)
 	case errors.Is(end, context.Canceled):
 		err = fmt.Errorf("casstore: the call was cancelled: %w", err)
 	default:
-		err = fmt.Errorf("casstore: no response in time: the engine is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
+		err = fmt.Errorf("casstore: the engine did not respond in time: it is stalled, too slow or unreachable. Check that the engine runs, and check the "+
 			"client's address: %w", err)
 	}
 	return value, err

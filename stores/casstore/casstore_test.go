@@ -457,7 +457,7 @@ func TestAClientThatIgnoresItsContextHoldsNobody(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_, err := s.Swap(ctx, core.Key{}, core.Value{}, core.Value{1}, time.Hour)
-		if took := time.Since(began); took != time.Second || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no response in time") {
+		if took := time.Since(began); took != time.Second || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "did not respond in time") {
 			t.Errorf("after %v: %v", took, err)
 		}
 		time.Sleep(2 * time.Hour)

@@ -37,7 +37,7 @@ func (s *Store) check(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("casstore: Check: Get must return nil and no error for a key without a value: %w", err)
 	case none != nil:
-		return fmt.Errorf("casstore: Check: a new key has a value of %d bytes: Get must use the whole key, and return nil if there is none", len(none))
+		return fmt.Errorf("casstore: Check: Get returned %d bytes for a new key: it must use the whole key, and return nil if there is no value", len(none))
 	}
 	if err := s.mustPut(ctx, name, first, before, true, "Put did not write the first value of a new key"); err != nil {
 		return err

@@ -24,7 +24,7 @@ var ErrNotSeen = errors.New("cannot be read by this user")
 // Check cannot test a failover, or what a proxy does.
 func (s *Store) Check(ctx context.Context) error {
 	if s.do == nil {
-		return errors.New("redisstore: no client: create the store with redisstore.New(namespace, rdb.Do)")
+		return errors.New("redisstore: the store has no client: create the store with redisstore.New(namespace, rdb.Do)")
 	}
 	if err := checkNamespace(s.namespace); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (s *Store) Check(ctx context.Context) error {
 		unseen = append(unseen, fmt.Errorf("redisstore: appendonly %w: check by hand that it is yes", ErrNotSeen))
 	default:
 		wrong = append(wrong, fmt.Errorf("redisstore: appendonly is no, and the server %s, so their messages can be replayed: run CONFIG SET appendonly "+
-			"yes and add it to the server's configuration", s.saves(ctx)))
+			"yes, and add the setting to the server's configuration", s.saves(ctx)))
 	}
 	if len(wrong) > 0 {
 		return errors.Join(wrong...)
@@ -101,5 +101,5 @@ func (s *Store) config(ctx context.Context, name string) (string, error) {
 		text, _ := asText(r[name])
 		return text, nil
 	}
-	return "", fmt.Errorf("the reply to CONFIG GET is an unexpected %T", reply)
+	return "", fmt.Errorf("the reply to CONFIG GET has the unexpected type %T", reply)
 }

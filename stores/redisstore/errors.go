@@ -15,18 +15,18 @@ import (
 func remedies() []struct{ word, remedy string } {
 	return []struct{ word, remedy string }{
 		{"OOM", "the server is full: raise maxmemory, or shorten core.Config.Remember"},
-		{"READONLY", "this is a read-only replica: connect to the primary, through Sentinel or a cluster client if the primary can change"},
-		{"NOAUTH", "the server requires a password: give it to the client"},
+		{"READONLY", "the server is a read-only replica: connect to the primary, through Sentinel or a cluster client if the primary can change"},
+		{"NOAUTH", "the server requires a password: give the client the password"},
 		{"WRONGPASS", "the server does not accept the client's user name or password"},
 		{"NOPERM", "the user's ACL forbids the command: allow +eval +evalsha +get +set on the keys of the namespace, +info, and +config|get for Check"},
 		{"MISCONF", "the server cannot save to its disk, so it refuses writes: check the disk and the server's log"},
-		{"LOADING", "the server is loading its data after a start: wait until it is ready"},
+		{"LOADING", "the server is loading its data after a start: wait until the server is ready"},
 		{"MASTERDOWN", "the replica has lost its primary: connect to the primary"},
 		{"CLUSTERDOWN", "the cluster does not serve all of its slots: check CLUSTER INFO"},
 		{"MOVED", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
 		{"ASK", "the server belongs to a cluster: use a cluster client (redis.NewClusterClient)"},
-		{"NOREPLICAS", "too few replicas are connected: see min-replicas-to-write"},
-		{"BUSY", "another client's long-running script blocks the server: find it in SLOWLOG, and end it with SCRIPT KILL"},
+		{"NOREPLICAS", "fewer replicas are connected than min-replicas-to-write requires: check the replicas"},
+		{"BUSY", "another client's long-running script blocks the server: end the script with SCRIPT KILL"},
 		{"WRONGTYPE", "a key of this namespace belongs to something else: give the store a namespace that nothing else writes to"},
 	}
 }
@@ -50,12 +50,12 @@ func explain(err error) error {
 	var unreachable net.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("redisstore: no response in time: the server is stalled, is too slow or cannot be reached. Check that it runs, and check the "+
+		return fmt.Errorf("redisstore: the server did not respond in time: it is stalled, too slow or unreachable. Check that the server runs, and check the "+
 			"client's address: %w", err)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("redisstore: the call was cancelled: %w", err)
 	case errors.As(err, &unreachable), isCut(err):
-		return fmt.Errorf("redisstore: the server cannot be reached: check that it runs, and check the client's address: %w", err)
+		return fmt.Errorf("redisstore: the server cannot be reached: check that the server runs, and check the client's address: %w", err)
 	default:
 		return fmt.Errorf("redisstore: %w", err)
 	}
@@ -69,7 +69,7 @@ func lookUp(text string) (word, remedy string) {
 	case strings.Contains(text, "max number of clients reached"):
 		return "", "the server has as many connections as maxclients allows: raise maxclients, or make the clients' pools smaller"
 	case strings.Contains(text, "sentinels"):
-		return "", "no Sentinel responds: check that they run, and check their addresses"
+		return "", "no Sentinel responds: check that the Sentinels run, and check their addresses"
 	case strings.Contains(text, "unknown command"):
 		return "", "the server does not support scripts: use Redis or Valkey with EVAL and EVALSHA"
 	case strings.Contains(text, "The user executing the script can't"), // Redis 7, instead of NOPERM

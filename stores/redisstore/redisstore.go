@@ -111,7 +111,7 @@ func NewFunc(namespace string, do func(ctx context.Context, args ...any) (any, e
 // namespace.
 func (s *Store) Bind(owner string) error {
 	if s.owners == nil || s.do == nil {
-		return errors.New("redisstore: no client: create the store with redisstore.New(namespace, rdb.Do)")
+		return errors.New("redisstore: the store has no client: create the store with redisstore.New(namespace, rdb.Do)")
 	}
 	if err := checkNamespace(s.namespace); err != nil {
 		return err

@@ -65,7 +65,7 @@ func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 		}
 		found, ok := birth.Parse(c.reply[len(other):])
 		if !ok {
-			return "", fmt.Errorf("a marker of the namespace %q has a value that is not a marker of this store: give the store a namespace that nothing "+
+			return "", fmt.Errorf("the marker's key of the namespace %q has a value that is not a marker of this store: give the store a namespace that nothing "+
 				"else writes to", s.namespace)
 		}
 		if err := s.birth.Resolve(ctx, view, found, s.mark); err != nil {
@@ -152,7 +152,7 @@ func (s *Store) askAll(ctx context.Context, all []*swap) error {
 		for _, c := range all {
 			c.reply = ""
 		}
-		return fmt.Errorf("the reply to the script is an unexpected %T: does something between the client and the server change replies?", reply)
+		return fmt.Errorf("the reply to the script has the unexpected type %T: does something between the client and the server change replies?", reply)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (s *Store) info(ctx context.Context) (map[string]string, error) {
 	}
 	text, ok := asText(reply)
 	if !ok {
-		return nil, fmt.Errorf("the reply to INFO is an unexpected %T, not text", reply)
+		return nil, fmt.Errorf("the reply to INFO has the unexpected type %T, not text", reply)
 	}
 	found := make(map[string]string)
 	for line := range strings.Lines(text) {
@@ -169,7 +169,7 @@ func evicts(info map[string]string) error {
 		return nil
 	}
 	return fmt.Errorf("redisstore: maxmemory-policy is %s, so a full server drops records, and their messages can be replayed: run CONFIG SET "+
-		"maxmemory-policy noeviction and add it to the server's configuration", policy)
+		"maxmemory-policy noeviction, and add the setting to the server's configuration", policy)
 }
 
 // oneServer returns an error for servers that share the keys without being a

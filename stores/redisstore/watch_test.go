@@ -101,7 +101,7 @@ func TestThoseWhoWaitForAnINFOThatFailsGetItsError(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range byte(50) {
 			wg.Go(func() {
-				if err := settle(t.Context(), s, i); !errors.Is(err, failure) || !strings.Contains(err.Error(), "wait until it is ready") {
+				if err := settle(t.Context(), s, i); !errors.Is(err, failure) || !strings.Contains(err.Error(), "wait until the server is ready") {
 					t.Errorf("error %v", err)
 				}
 			})
@@ -133,7 +133,7 @@ func TestACallerThatGivesUpDuringINFOLeavesItToTheNext(t *testing.T) {
 		})
 		synctest.Wait()
 		wg.Go(func() {
-			if err := settle(brief, s, 1); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no response in time") {
+			if err := settle(brief, s, 1); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "did not respond in time") {
 				t.Errorf("one that waited no longer: error %v", err)
 			}
 		})

@@ -362,14 +362,14 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT CONCAT(@@autocommit, '')",
 				wrong:   []string{"0", "off"},
-				finding: "autocommit is off, so claims would not be committed: remove autocommit from the DSN, or SET GLOBAL autocommit = 1",
+				finding: "autocommit is off, so claims would not be committed: remove autocommit from the DSN, or run SET GLOBAL autocommit = 1",
 				open:    true,
 			},
 			{
 				query: "SELECT CONCAT(@@completion_type, '')",
 				wrong: []string{"1", "2", "CHAIN", "RELEASE"},
 				finding: "completion_type is not NO_CHAIN, so a transaction stays open after COMMIT, and its claims are not committed: remove " +
-					"completion_type from the DSN, or SET GLOBAL completion_type = NO_CHAIN",
+					"completion_type from the DSN, or run SET GLOBAL completion_type = NO_CHAIN",
 				open: true,
 			},
 			{
@@ -385,12 +385,12 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT COALESCE(ENGINE, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'hookonce_seen'",
 				wrong:   []string{"MyISAM", "Aria", "MEMORY", "BLACKHOLE", "CSV", "ARCHIVE"},
-				finding: "the storage engine of hookonce_seen has no transactions: ALTER TABLE hookonce_seen ENGINE = InnoDB",
+				finding: "the storage engine of hookonce_seen has no transactions: run ALTER TABLE hookonce_seen ENGINE = InnoDB",
 			},
 			{
 				query:   "SELECT CONCAT(@@global.innodb_flush_log_at_trx_commit, '')",
 				wrong:   []string{"0", "2"},
-				finding: "innodb_flush_log_at_trx_commit is not 1, so a crash loses the latest committed records: set it to 1",
+				finding: "innodb_flush_log_at_trx_commit is not 1, so a crash loses the latest committed records: set innodb_flush_log_at_trx_commit to 1",
 			},
 		}
 	case SQLite:
@@ -398,7 +398,7 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT CASE WHEN file = '' THEN 'memory' ELSE 'file' END FROM pragma_database_list WHERE name = 'main'",
 				wrong:   []string{"memory"},
-				finding: "the database is in memory, and each connection has its own: open a file, or use stores/memstore",
+				finding: "the database is in memory, and each connection has its own database: open a file, or use stores/memstore",
 			},
 			{
 				query:   "SELECT type FROM sqlite_master WHERE name = 'hookonce_seen'",

@@ -71,29 +71,29 @@ func (s *Store) explain(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("sqlstore: %s: %s: %w", doing, remedy, err)
 }
 
-const smallPacket = "max_allowed_packet is too small for a purge: SET GLOBAL max_allowed_packet = 1048576 or more, and raise maxAllowedPacket too if " +
+const smallPacket = "max_allowed_packet is too small for a purge: run SET GLOBAL max_allowed_packet = 1048576 or more, and raise maxAllowedPacket too if " +
 	"the DSN sets it"
 
 // remedy returns the fix, for the person on call.
 func (s *Store) remedy(err error) string {
-	notSchema := "the table hookonce_seen is not as in stores/sqlstore/schema/" + s.stmts.file
+	notSchema := "the table hookonce_seen does not match stores/sqlstore/schema/" + s.stmts.file
 	policy := "CREATE POLICY hookonce ON hookonce_seen TO the user USING (true) WITH CHECK (true)"
 	switch c := code(err); {
 	case errors.Is(err, context.DeadlineExceeded):
-		return "the database did not respond in time: is it up and reachable, has the pool free connections (SetMaxOpenConns), and does a transaction hold a lock?"
+		return "the database did not respond in time: is it up and reachable, does the pool have free connections (SetMaxOpenConns), and does a transaction hold a lock?"
 	case errors.Is(err, context.Canceled):
 		return "the caller cancelled the call"
 	case errors.Is(err, errContradiction), errors.Is(err, errAltered):
 		if s.dialect == Postgres {
 			return notSchema + ", which stores and compares all values byte by byte. Or a trigger or row-level security changes what is written or read: " +
-				"drop the trigger, or " + policy
+				"drop the trigger, or run " + policy
 		}
 		return notSchema + ", which stores and compares all values byte by byte. Or a trigger changes what is written: drop the trigger. Or no partition " +
 			"takes the record: add one"
 	case errors.Is(err, errForeign):
 		return "something else writes to hookonce_seen, or " + notSchema
 	case errors.Is(err, errTwice), is(c, "42P10", "ON CONFLICT clause does not match"):
-		return notSchema + ": it needs PRIMARY KEY (namespace, id)"
+		return notSchema + ": the table needs PRIMARY KEY (namespace, id)"
 	case errors.Is(err, errKept):
 		return "nothing would be purged: a trigger or row-level security prevents this user from deleting rows"
 	case errors.Is(err, errOpen):
@@ -111,7 +111,7 @@ func (s *Store) remedy(err error) string {
 		"datatype mismatch", "NOT NULL constraint failed", "CHECK constraint failed"):
 		return notSchema
 	case is(c, "55000") && strings.Contains(err.Error(), "replica identity"):
-		return "logical replication publishes hookonce_seen, which has no primary key: give it PRIMARY KEY (namespace, id), or ALTER TABLE hookonce_seen REPLICA IDENTITY FULL"
+		return "logical replication publishes hookonce_seen, which has no primary key: give the table PRIMARY KEY (namespace, id), or run ALTER TABLE hookonce_seen REPLICA IDENTITY FULL"
 	case is(c, "55000", "1471", "because it is a view"):
 		return "hookonce_seen is a view, or is not ready: create the table as in stores/sqlstore/schema/" + s.stmts.file
 	case is(c, "28P01", "28000", "1045", "1698"):
@@ -119,9 +119,9 @@ func (s *Store) remedy(err error) string {
 	case is(c, "3D000", "1049"):
 		return "the database does not exist: create it, or correct its name in the DSN"
 	case is(c, "42501") && strings.Contains(err.Error(), "row-level security"):
-		return "row-level security of hookonce_seen denies this user access: " + policy
+		return "row-level security of hookonce_seen denies this user access: run " + policy
 	case is(c, "42501", "1142", "1044", "1143"):
-		return "the user lacks a privilege: GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen"
+		return "the user lacks a privilege: run GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen"
 	case strings.Contains(err.Error(), "statement pooling mode"), s.dialect == Postgres && errors.Is(err, errBegin) && is(c, "bad connection"):
 		return "PgBouncer pools statements, but transactions need another mode: set pool_mode = transaction or session"
 	case s.dialect == Postgres && is(c, "42P05", "26000", "08P01"):

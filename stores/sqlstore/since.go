@@ -86,7 +86,7 @@ func (s *Store) claim(ctx context.Context, c *change) (live core.Value, err erro
 func (s *Store) meet(ctx context.Context, view birth.View, found core.Value) error {
 	marker, ok := birth.Parse(strings.TrimRight(string(found[:]), "\x00"))
 	if !ok {
-		return fmt.Errorf("%w: a marker", errForeign)
+		return fmt.Errorf("%w: its value is not a marker", errForeign)
 	}
 	return s.birth.Resolve(ctx, view, marker, func(ctx context.Context, life *birth.Life) error {
 		_, err := s.swap(ctx, &change{namespace: s.space, key: sinceKey, old: found, next: life.Value, ttl: never})

@@ -84,7 +84,7 @@ func (s *statements) live(ctx context.Context, on session, read string, c *chang
 	case err != nil:
 		return core.Value{}, err
 	case len(value) != len(core.Value{}):
-		return core.Value{}, fmt.Errorf("%w: a value of %d bytes", errForeign, len(value))
+		return core.Value{}, fmt.Errorf("%w: its value has %d bytes", errForeign, len(value))
 	}
 	return core.Value(value), nil
 }

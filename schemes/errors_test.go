@@ -1,0 +1,71 @@
+package schemes_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hookonce/hookonce/core"
+	"github.com/hookonce/hookonce/schemes"
+)
+
+// Each text must be true for the condition that returned it.
+func TestEachConditionHasATrueText(t *testing.T) {
+	t.Parallel()
+	at := func(url string, headers ...string) *core.Request {
+		r := request(`{}`, headers...)
+		r.URL = url
+		return r
+	}
+	signedURL := []string{"X-Square-Hmacsha256-Signature", "AAAA"}
+	for name, tt := range map[string]struct {
+		scheme core.Scheme
+		r      *core.Request
+		want   string
+	}{
+		"one notification without clientState": {
+			schemes.DangerouslyReplayableGraph(schemes.IgnoreHandshakes), request(`{"value":[{}]}`), "a notification has no clientState",
+		},
+		"a query that is no query": {schemes.DangerouslyReplayableEventGrid("key"), at("/hook?key=%zz"), "invalid URL encoding"},
+		"no such parameter":        {schemes.DangerouslyReplayableEventGrid("key"), at("/hook"), "the parameter key occurs 0 times in the URL"},
+		"a target that is no path": {schemes.Square("https://example.com/hook?a=1"), at("evil?a=1", signedURL...), "the request target must be a path"},
+		"another query":            {schemes.Square("https://example.com/hook?a=1"), at("/hook?a=2", signedURL...), "differs from the query of the configured URL"},
+		"an X body":                {schemes.X(schemes.IgnoreHandshakes), request("token", "X-Twitter-Webhooks-Signature", "sha256=AAAA"), `does not start with "{"`},
+		"SNS without an id": {
+			schemes.SNS(schemes.SNSOptions{}),
+			request(`{"Type":"Notification","Timestamp":"2026-11-01T00:00:00.000Z","MessageId":"1","Signature":"AAAA","SignatureVersion":"2","Message":"m"}`),
+			"TopicArn in the body is missing or is not a string",
+		},
+		"payOS with a long number": {schemes.PayOS(), request(`{"data":{"amount":12345678901234567},"signature":"00"}`), "whole number of up to 15 digits"},
+	} {
+		a := new(core.Attempt)
+		err := tt.scheme.ReadHeader(tt.r, a)
+		if err == nil {
+			err = tt.scheme.ReadBody(tt.r, a)
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", name, err, tt.want)
+		}
+	}
+	s := newPubSub(t)
+	claims := s.claims()
+	delete(claims, "exp")
+	if _, err := s.newVerifier(pubsubEmail).Verify(t.Context(), pubsubRequest("Bearer "+s.token(pubsubHeader(), claims))); err == nil ||
+		!strings.Contains(err.Error(), "no expiry time") {
+		t.Errorf("a token without exp: %v", err)
+	}
+}
+
+func TestARequiredComponentThatCannotBeIsNamedWithItsReason(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Host":         "is not a lower-case header name",
+		"host":         `"@authority"`,
+		"@status":      "is not supported for requests",
+		"@query-param": `use "@query" instead`,
+	} {
+		scheme := schemes.HTTPSignatures(schemes.SignatureProfile{URL: msgURL, Required: []string{"content-digest", name}})
+		if err := core.FactsOf(scheme).Mistake; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+}
