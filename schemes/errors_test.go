@@ -35,7 +35,7 @@ func TestEachConditionHasATrueText(t *testing.T) {
 			request(`{"Type":"Notification","Timestamp":"2026-11-01T00:00:00.000Z","MessageId":"1","Signature":"AAAA","SignatureVersion":"2","Message":"m"}`),
 			"TopicArn in the body is missing or is not a string",
 		},
-		"payOS with a long number": {schemes.PayOS(), request(`{"data":{"amount":12345678901234567},"signature":"00"}`), "whole number of up to 15 digits"},
+		"payOS with a long number": {schemes.PayOS(), request(`{"data":{"amount":1234567890123456},"signature":"00"}`), "whole number of up to 15 digits"},
 	} {
 		a := new(core.Attempt)
 		err := tt.scheme.ReadHeader(tt.r, a)

@@ -137,7 +137,8 @@ func (o object) printed(name string) (string, error) {
 	default:
 		// JavaScript prints an integer of up to 15 digits as it is written. It may print any other
 		// number differently.
-		if _, ok := digits(strings.TrimPrefix(raw, "-")); !ok || len(raw) > len("-999999999999999") {
+		number := strings.TrimPrefix(raw, "-")
+		if _, ok := digits(number); !ok || len(number) > 15 {
 			return "", errors.New("a value is not a string, a whole number of up to 15 digits, true, false or null")
 		}
 		return raw, nil
