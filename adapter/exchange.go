@@ -109,13 +109,13 @@ func linger(w http.ResponseWriter) {
 }
 
 // Refuse responds to an attempt whose handlers must not run. For a refusal it
-// calls deny, if deny is not nil: the adapter's way to call its Deny option.
-// Otherwise it writes core's response, as for an acknowledgement or a
-// challenge. deny and Refuse report whether a response was written. If it was
-// not, upstream middleware must write one, for example from an error that the
-// application's Deny function returned. If there is nothing to render upstream,
-// call Refuse again with a nil deny. Otherwise net/http responds 200, and the
-// sender does not retry.
+// calls deny, if deny is not nil. In deny, the adapter calls the application's
+// Deny function. Otherwise it writes core's response, as for an acknowledgement
+// or a challenge. deny and Refuse report whether a response was written. If it
+// was not, upstream middleware must write one, for example from an error that
+// the application's Deny function returned. If there is nothing to render
+// upstream, call Refuse again with a nil deny. Otherwise net/http responds 200,
+// and the sender does not retry.
 //
 // An unread body does not delay the response. With HTTP/1, the connection is
 // then closed.

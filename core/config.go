@@ -63,9 +63,9 @@ type Config struct {
 	// timestamp of their own, and only unsigned values (a delivery id, a topic)
 	// distinguish messages. GitHub and Shopify are examples. If such a sender
 	// uses the content of each response, as Twilio does for a call,
-	// redeliveries are handled and count too. An attacker who captured one
-	// request can have it handled up to that many more times by changing those
-	// values. An attempt that would exceed the limit is refused with
+	// redeliveries are handled and count too. By changing the unsigned values,
+	// an attacker who captured one request can have it handled up to Repeats
+	// more times. An attempt that would exceed the limit is refused with
 	// [ErrRepeated]. Default: 16. Negative: the same signed content is handled
 	// only once. Maximum: 1,000,000.
 	Repeats int
@@ -111,11 +111,11 @@ type Config struct {
 	// is for development: its argument may contain credentials and personal
 	// data. If it is set, the body is read even if a refusal would have left it
 	// unread. MaxBody still applies, and so does BodyTimeout outside
-	// report-only mode. For streamed bodies in report-only mode, see package
-	// fiberwh. The hook must be safe for concurrent use. The request waits for
-	// the hook. A panic in the hook propagates to the request. Default: none.
-	// explain.Hook returns such a function, which logs the likely cause of a
-	// refusal.
+	// report-only mode. For streamed bodies in report-only mode, see the
+	// section on fiber in docs/frameworks.md. The hook must be safe for
+	// concurrent use. The request waits for the hook. A panic in the hook
+	// propagates to the request. Default: none. explain.Hook returns such a
+	// function, which logs the likely cause of a refusal.
 	DangerouslyShowRefused func(ctx context.Context, r Refused)
 	// DangerouslyReplayableAfterRestart accepts a scheme without a signed
 	// timestamp on a store that loses its records at restart. An attacker who

@@ -16,9 +16,9 @@ import (
 // ReadBody returns the whole body as it was on the wire, in memory that is not
 // reused, or an error. The error wraps [ErrBodyTooLarge] (more than limit
 // bytes), [ErrBodyTooSlow] (not complete within timeout) or [ErrBodyConsumed]
-// (other code already read or changed the body). Any other error means that the
-// body was incomplete. With an error, ReadBody may return the bytes that it
-// read, or none.
+// (other code already read or changed the body). An [*Error] is reported as it
+// is. Any other error means that the body was incomplete. With an error,
+// ReadBody may return the bytes that it read, or none.
 //
 // In report-only mode the timeout is zero: reading has no time limit, and the
 // handler runs whatever ReadBody returns. The handler must still be able to

@@ -13,8 +13,9 @@ import (
 type Record struct {
 	// State is the state of the message.
 	State State
-	// Since and Until are for [Claimed]. Since is when the attempt was claimed,
-	// computed with this verifier's [Config.Lease]. Until is when another
+	// Since and Until are for [Claimed]. Since is when the attempt was claimed.
+	// It is computed from the end of the claim, so it is correct only if the
+	// claiming verifier has the same [Config.Lease]. Until is when another
 	// attempt may take over the message if the claim's process is dead. The
 	// handler may still run after Until, because the lease is renewed.
 	Since, Until time.Time

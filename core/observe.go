@@ -60,11 +60,11 @@ type Event struct {
 	// ReportOnly says that the handler runs even if the attempt is not
 	// admitted. See [Config.DangerouslyReportOnly].
 	ReportOnly bool
-	// Keys, Body, Check, Store and Handler hold the duration of each step. The
-	// parts are the key lookup, the wait for the body, the signature check, the
-	// store, and the handler. Store is the time to claim the message and to
-	// record its outcome. It includes [Facts].Challenge if the handler then
-	// runs. [Commit] is part of Handler.
+	// Keys, Body, Check, Store and Handler hold the duration of each step: the
+	// key lookup, the wait for the body, the signature check, the store and the
+	// handler. Store is the time to claim the message and to record its
+	// outcome. It includes [Facts].Challenge, unless Challenge returns a
+	// response. [Commit] is part of Handler.
 	Keys, Body, Check, Store, Handler time.Duration
 	// Claim is the part of Store before the handler ran. The rest is the time
 	// to record the outcome.
@@ -163,12 +163,12 @@ func clip(s string) string {
 // SlogObserver returns an observer that logs every event to l. Handled messages
 // are logged at level debug. Redeliveries ([ErrRedelivery]), attempts in
 // flight, successful handshakes and cold starts are logged at level info.
-// Acknowledged older attempts ([ErrReplay]), other refusals, refused handshakes
-// and failed handlers are logged at level warn. Conditions that need an
-// operator are logged at level error: misconfiguration, a body read by other
-// code, outages, full stores, lost claims, failed commits, reused ids and
-// repeated content. An event with Repeats above zero is logged at level warn or
-// higher.
+// Conditions that need an operator are logged at level error: misconfiguration,
+// a body read by other code, outages, full stores, lost claims, failed commits,
+// reused ids and repeated content. All other events are logged at level warn:
+// failed handlers, refused handshakes, acknowledged older attempts
+// ([ErrReplay]) and the remaining refusals. An event with Repeats above zero is
+// logged at level warn or higher.
 func SlogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := e.Reason.level()

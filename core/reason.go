@@ -59,8 +59,8 @@ const (
 	// earlier one. A copy of the newest attempt is refused; an older attempt is
 	// acknowledged. If attempts have no timestamp of their own, see
 	// [ErrRedelivery]. If the sender uses the content of the response and
-	// [Config.Repeats] does not apply, redeliveries too are refused with
-	// ErrReplay, because the earlier response was not kept.
+	// [Config.Repeats] does not apply, redeliveries are also refused with
+	// ErrReplay. The earlier response was not kept.
 	ErrReplay Reason = "replay"
 	// ErrRedelivery: the message was handled, and this is a later attempt. If
 	// attempts have no timestamp of their own, it may also be a replay. The
@@ -75,9 +75,10 @@ const (
 	// ErrIDReused: a message with this signed id was handled, but its signed
 	// content was different.
 	ErrIDReused Reason = "id-reused"
-	// ErrInFlight: the handler runs for another attempt of the message, or that
-	// attempt's outcome is unknown. Or the handler failed and [Config.Reruns]
-	// is used up. Then only an attempt with a newer timestamp is handled.
+	// ErrInFlight: the handler is running for another attempt of the message,
+	// or the outcome of that attempt is unknown. Or the handler failed and
+	// [Config.Reruns] is used up. Then only an attempt with a newer timestamp
+	// is handled.
 	ErrInFlight Reason = "in-flight"
 )
 

@@ -30,9 +30,9 @@ func (k *Key) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Value is the record of a message, or a related record that limits replays. It
-// is opaque to a store, except for [Value.WindowEnd] and [Value.Handled]. The
-// zero Value means that there is no record.
+// Value is the record of a message, or a related record, such as the renewal of
+// a claim or a count. It is opaque to a store, except for [Value.WindowEnd] and
+// [Value.Handled]. The zero Value means that there is no record.
 type Value [40]byte
 
 // WindowEnd returns the end of the replay window. Until then a store must keep

@@ -155,8 +155,8 @@ type Message struct {
 	// identify messages, and after [Verifier.Verify].
 	Generation uint32
 	// Repeats is how many messages with the same signed content were admitted
-	// before. A message counts again each time its handler runs again because
-	// the sender uses the response. It is above zero only where
+	// before. If the sender uses the response, each further run of the handler
+	// for a message counts as one more. It is above zero only where
 	// [Config.Repeats] applies. If it is above zero, either the sender repeats
 	// itself, or an attacker captured a request. Repeats is at most 16,382. It
 	// is zero after [Verifier.Verify].

@@ -12,9 +12,9 @@
 // a missing header. If there is neither, the finding is "unknown", or
 // "not-tried" if the sender's keys are fetched. This finding contains the
 // verifier's error text, if there is one. If nothing is proven and the search
-// was cut short, the finding "unfinished" is added. A request that the verifier
-// accepts, such as a replay, has no finding unless its body was consumed or is
-// too large.
+// was cut short, the finding "unfinished" is added. A request whose signature
+// and timestamp the verifier accepts has no finding, unless its body was
+// consumed or is too large. A replay is such a request.
 //
 // No printed result contains a secret, a computed MAC or the body. Only
 // [Explanation.DangerouslyAsSigned] returns the body. Findings are for the

@@ -18,10 +18,10 @@ type signed struct {
 func newSigned(h *head, body []byte) *signed { return &signed{*h, bytes.Clone(body)} }
 
 // DangerouslyAsSigned returns the request as the sender signed it, and what the
-// scheme reads from it. After body-digest, the body is still the changed one.
-// a.Content holds the signed bytes. Both results are nil if no mistake was
-// proven. If the only proven mistake is in the secret, r is the request as
-// received.
+// scheme reads from it. If the finding is body-digest, r.Body is still the
+// changed body: the body that was signed is unknown. a.Content holds the signed
+// bytes. Both results are nil if no mistake was proven. If the only proven
+// mistake is in the secret, r is the request as received.
 //
 // It is dangerous because both results contain the body and the signatures,
 // unlike the rest of an explanation. Show them only to a developer, and do not

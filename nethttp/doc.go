@@ -21,9 +21,9 @@
 //
 // A 2xx status commits the message, including the implicit 200 of a handler
 // that writes nothing and returns before its context ends. Any other status, a
-// panic, http.ErrAbortHandler or runtime.Goexit releases the message for the
-// sender's next attempt. So does a hijack, unless a 2xx status was written
-// before it. A message that [core.Commit] recorded stays handled. The
+// panic (including http.ErrAbortHandler) or runtime.Goexit releases the message
+// for the sender's next attempt. So does a hijack, unless a 2xx status was
+// written before it. A message that [core.Commit] recorded stays handled. The
 // middleware does not recover panics. 1xx statuses except 101 do not count.
 //
 // If a handler starts a goroutine and responds 2xx, the message counts as

@@ -30,9 +30,9 @@ type transport struct {
 // message with a new id. Each request is signed with the current time, in whole
 // seconds. The transport does not rewind the body. If you send a request again
 // without a new Body, only the rest of the old Body is signed and sent. Usually
-// that is nothing, and there is no error. To retry, set Body again, for example
-// with req.Body, err = req.GetBody() if GetBody is set, and keep the webhook-id
-// header of the first attempt.
+// that is nothing, and there is no error. To retry, send the same webhook-id
+// header and set Body again. If GetBody is set, use req.Body, err =
+// req.GetBody().
 //
 // The transport reads and closes the body, and signs it. A body over 32 MiB is
 // an error. Apart from its Body, the caller's request is not changed. The

@@ -80,8 +80,9 @@ type AdapterMount struct {
 	// adapter. The middleware ends the request's context, and responds if the
 	// handler has not. Zero: none.
 	Timeout time.Duration
-	// Log simulates a logging middleware. An upstream middleware calls Log with
-	// the status that it sees after the adapter has returned. Nil: none.
+	// Log asks for a logging middleware upstream of the adapter. The middleware
+	// calls Log with the status that it sees after the adapter has returned.
+	// Nil: none.
 	Log func(status int)
 }
 

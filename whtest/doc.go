@@ -12,8 +12,9 @@
 //
 // [ID], [At] and [Header] change the request. The same ID with a later At is
 // the sender's retry. The same request again is a replay. [Clock] is a clock
-// for [core.Config.Clock] that the test sets, so a test of expiry need not
-// wait. [Source] is a key source whose tenants and outages the test controls.
+// that the test sets, for [core.Config.Clock]. With it, a test of expiry need
+// not wait. [Source] is a key source whose tenants and outages the test
+// controls.
 //
 // # Testing a store, a scheme or an adapter
 //
