@@ -44,8 +44,9 @@ func (s *Source) Fail(err error) {
 	s.err = err
 }
 
-// Stall(true) makes all further lookups wait until their context ends and
-// return its error. After Stall(false), new lookups do not wait.
+// Stall stops or resumes the source. After Stall(true), lookups wait until
+// their context ends and return its error. After Stall(false), new lookups do
+// not wait.
 func (s *Source) Stall(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
