@@ -293,7 +293,6 @@ func TestTheEngineMayCountInSeconds(t *testing.T) {
 			return m.put(ctx, key, value, revision, life)
 		}})
 		mustSwap(t, s, core.Key{}, core.Value{}, core.Value{1}, ttl, core.Value{1})
-		mustSwap(t, s, core.Key{}, core.Value{}, core.Value{2}, ttl, core.Value{1})
 		if got != want {
 			t.Errorf("for a record of %v the engine is told %v, want %v", ttl, got, want)
 		}
