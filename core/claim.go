@@ -642,7 +642,7 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 		return storeError("forgetting the record", err)
 	}
 	if got != want {
-		return errors.New("hookonce: nothing was forgotten, because an attempt of the message arrived meanwhile: try again")
+		return errors.New("hookonce: nothing was forgotten, because the record changed meanwhile: try again")
 	}
 	return nil
 }

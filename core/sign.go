@@ -122,7 +122,7 @@ func checkSignedID(id string) error {
 	}
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
-			return refuse(ErrMalformed, "a message id must be printable ASCII without a dot", nil)
+			return refuse(ErrMalformed, "a message id must be printable ASCII without spaces or dots", nil)
 		}
 	}
 	return nil

@@ -354,7 +354,7 @@ func checkID(what, id string) error {
 	}
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' {
-			return refuse(ErrMalformed, what+" is not printable ASCII (byte "+strconv.Itoa(i+1)+")", nil)
+			return refuse(ErrMalformed, what+" must be printable ASCII without spaces (see byte "+strconv.Itoa(i+1)+")", nil)
 		}
 	}
 	return nil

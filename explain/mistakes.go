@@ -201,11 +201,11 @@ func table() []advice {
 		},
 		{
 			secretHex, "the secret is hexadecimal but text is expected, or the reverse",
-			"Write the key in the form that the scheme expects, or set Template.Secret to the form of the key.", whereShown,
+			"Write the secret in the form that the scheme expects, or set Template.Secret to the form that the secret has.", whereShown,
 		},
 		{
 			secretBase64, "the secret is base64 but text is expected, or the reverse",
-			"Write the key in the form that the scheme expects, or set Template.Secret to the form of the key.", whereShown,
+			"Write the secret in the form that the scheme expects, or set Template.Secret to the form that the secret has.", whereShown,
 		},
 		{
 			secretBase64URL, "the secret is written in base64url",

@@ -55,7 +55,7 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 	case len(body) == 0 && length > 0:
 		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read the body earlier")
 	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
-		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read or dropped the body earlier")
+		add(bodyConsumed, "the body is empty, but the request has a Content-Type: something read or dropped the body earlier, or the sender sent no body")
 	// Without the verifier's error, compare the sizes.
 	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")

@@ -241,7 +241,11 @@ func (c *changedAddress) query(target *url.URL) {
 	}
 	// The endpoint may be registered with another query than the configured query.
 	if target.RawQuery != c.u.RawQuery {
-		c.add("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
+		how := "with the request's query"
+		if target.RawQuery == "" {
+			how = "without the query, as in the request"
+		}
+		c.add(how, func(u *url.URL) { u.RawQuery = target.RawQuery })
 	}
 }
 

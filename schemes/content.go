@@ -184,14 +184,17 @@ func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 // comes after the body, the literal before it. fenced also rejects a value
 // whose edge and fence together form an earlier fence.
 func (s *templated) fenced(i int, value string) error {
-	text := value
+	text, spaces := value, "spaces"
 	// Many headers have spaces inside, such as Content-Type and Date. Outer ones could get lost on
 	// the way.
-	if p := &s.parts[i]; p.kind == partValue && p.field.header != "" && strings.Trim(text, " ") == text {
-		text = strings.ReplaceAll(text, " ", "_")
+	if p := &s.parts[i]; p.kind == partValue && p.field.header != "" {
+		spaces = "a space at either end"
+		if strings.Trim(text, " ") == text {
+			text = strings.ReplaceAll(text, " ", "_")
+		}
 	}
 	if !visible(text) {
-		return malformed(s.parts[i].name() + " must be 1 to 256 printable ASCII characters")
+		return malformed(s.parts[i].name() + " must be 1 to 256 printable ASCII characters without " + spaces)
 	}
 	fence, whole := "", true
 	if body := s.index(partBody); 0 <= body && body < i {

@@ -16,6 +16,13 @@ func TestEachConditionHasATrueText(t *testing.T) {
 		r.URL = url
 		return r
 	}
+	template := func(t schemes.Template) core.Scheme {
+		s, err := t.Scheme()
+		if err != nil {
+			panic(err)
+		}
+		return s
+	}
 	signedURL := []string{"X-Square-Hmacsha256-Signature", "AAAA"}
 	for name, tt := range map[string]struct {
 		scheme core.Scheme
@@ -34,6 +41,17 @@ func TestEachConditionHasATrueText(t *testing.T) {
 			schemes.SNS(schemes.SNSOptions{}),
 			request(`{"Type":"Notification","Timestamp":"2026-11-01T00:00:00.000Z","MessageId":"1","Signature":"AAAA","SignatureVersion":"2","Message":"m"}`),
 			"TopicArn in the body is missing or is not a string",
+		},
+		"Hygraph with a space in env": {
+			schemes.Hygraph(), request("{}", "Gcms-Signature", "sign=AAAA, env=a b, t=1700000000000"), "env in Gcms-Signature must be 1 to 256",
+		},
+		"a Hygraph body that is not UTF-8": {schemes.Hygraph(), request("\xff", "Gcms-Signature", "sign=AAAA, env=master, t=1700000000000"), "the body is not UTF-8"},
+		"a signed header with a space at its end": {
+			template(schemes.Template{Name: "x", Content: "{header:X-Topic}.{body}", Signature: schemes.Header("X-S")}),
+			request("{}", "X-S", "AAAA", "X-Topic", "order created "), "without a space at either end",
+		},
+		"two names in a body that differ in case": {
+			schemes.SNS(schemes.SNSOptions{}), request(`{"Type":"Notification","type":"x"}`), "are equal or differ only in case",
 		},
 		"payOS with a long number": {schemes.PayOS(), request(`{"data":{"amount":1234567890123456},"signature":"00"}`), "whole number of up to 15 digits"},
 	} {

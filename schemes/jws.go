@@ -103,7 +103,7 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 	}
 	kid, ok := header.text("kid")
 	if _, there := header["kid"]; there && (!ok || len(kid) > maxKeyID || !visible(kid)) {
-		return fail("the key id (\"kid\") of the JWT must be 1 to " + strconv.Itoa(maxKeyID) + " printable ASCII characters")
+		return fail("the key id (\"kid\") of the JWT must be 1 to " + strconv.Itoa(maxKeyID) + " printable ASCII characters without spaces")
 	}
 	return header, kid, nil
 }

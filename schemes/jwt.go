@@ -263,7 +263,7 @@ func (s *bodyJWT) readClaims(claims object, a *core.Attempt) error {
 	if name := s.t.IDClaim; name != "" {
 		id, ok := claims.text(name)
 		if !ok || !visible(id) {
-			return malformed("the JWT's claim " + fmt.Sprintf("%q", name) + " must be an id of 1 to 256 printable ASCII characters")
+			return malformed("the JWT's claim " + fmt.Sprintf("%q", name) + " must be an id of 1 to 256 printable ASCII characters without spaces")
 		}
 		a.ID, a.IDSigned = id, true
 	}
@@ -328,7 +328,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	case ok && visible(string(id)):
 		a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
 	case ok || !s.t.IDOptional:
-		a.Unidentified = malformed("the id at " + strings.Join(s.t.ID.path, ".") + " in the body is missing, or is not an id of 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("the id at " + strings.Join(s.t.ID.path, ".") + " in the body is missing, or is not an id of 1 to 256 printable ASCII characters without spaces")
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
 	return nil

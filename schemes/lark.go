@@ -97,7 +97,7 @@ func (s lark) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if !visible(nonce) || strings.Contains(nonce, "{") {
-		return malformed(larkNonce + " must be 1 to 256 printable ASCII characters without a brace")
+		return malformed(larkNonce + " must be 1 to 256 printable ASCII characters without spaces or \"{\"")
 	}
 	if err := s.templated.ReadHeader(r, a); err != nil {
 		return err

@@ -36,7 +36,7 @@ func parseObject(text []byte) (object, error) {
 		// Compare without regard to case, since parsers differ in whether they ignore case.
 		for other := range o {
 			if strings.EqualFold(name, other) {
-				return nil, errors.New("a name appears twice in a JSON object: cannot tell which one counts")
+				return nil, errors.New("two names in a JSON object are equal or differ only in case: cannot tell which one counts")
 			}
 		}
 		var value json.RawMessage

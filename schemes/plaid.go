@@ -208,7 +208,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	if k.ExpiredAt != nil {
 		expired := time.Unix(*k.ExpiredAt, 0)
 		if !now.Before(expired) {
-			return nil, time.Time{}, noMatch("the key that the JWT names expired at %s", expired.UTC().Format(time.RFC3339))
+			return nil, time.Time{}, noMatch("the JWT's signing key expired at %s", expired.UTC().Format(time.RFC3339))
 		}
 		if expired.Before(until) {
 			until = expired

@@ -40,8 +40,8 @@ type PubSubOptions struct {
 // of November 2026.
 func DangerouslyReplayablePubSub(o PubSubOptions) core.Scheme {
 	if o.Audience == "" {
-		return unusable{"pubsub", errors.New("PubSubOptions.Audience is missing: set it to the push subscription's audience or, if it has none, to the " +
-			"endpoint's address")}
+		return unusable{"pubsub", errors.New("PubSubOptions.Audience is missing: set it to the push subscription's audience or, if the subscription has " +
+			"none, to the push endpoint's URL")}
 	}
 	return &pubsub{audience: o.Audience, client: fetchClient(o.Client), sets: cache[googleSet]{now: o.seams.clock()}}
 }

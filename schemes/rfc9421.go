@@ -101,7 +101,7 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 	}
 	u, err := url.Parse(p.URL)
 	if err != nil || !asciiText(p.URL) || strings.ContainsAny(p.URL, " \t#") {
-		return nil, errors.New("the URL has a # or a character that is not printable ASCII: percent-encode it, as the sender does")
+		return nil, errors.New("the URL has a #, a space or a character that is not printable ASCII: percent-encode it, as the sender does")
 	}
 	rest := p.URL[strings.Index(p.URL, "://")+3:]
 	s := &httpSignatures{
@@ -596,7 +596,7 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 		k.alg, text = text[:i], text[i+1:]
 		if at := strings.LastIndexByte(k.alg, '@'); at >= 0 {
 			if k.id, k.alg = k.alg[:at], k.alg[at+1:]; !visible(k.id) {
-				return nil, errors.New("the key id before the @ must be 1 to 256 printable ASCII characters")
+				return nil, errors.New("the key id before the @ must be 1 to 256 printable ASCII characters without spaces")
 			}
 		}
 		if k.alg == "" {

@@ -167,7 +167,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.ID, _ = o.text("MessageId")
 	if !visible(a.ID) {
-		return malformed("the MessageId must be 1 to 256 printable ASCII characters")
+		return malformed("the MessageId must be 1 to 256 printable ASCII characters without spaces")
 	}
 	a.IDSigned = true
 	var label string

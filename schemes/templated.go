@@ -318,7 +318,7 @@ func (f *Field) unsigned(h core.Header, list string) (string, error) {
 	case text == "":
 		return "", malformed(f.name() + " is empty")
 	case !visible(text):
-		return "", malformed(f.name() + " must be 1 to 256 printable ASCII characters")
+		return "", malformed(f.name() + " must be 1 to 256 printable ASCII characters without spaces")
 	}
 	return text, nil
 }
@@ -342,7 +342,7 @@ func (f *Field) name() string {
 func (s *templated) setID(id string, a *core.Attempt) error {
 	switch {
 	case !visible(id):
-		return malformed("the message id must be 1 to 256 printable ASCII characters")
+		return malformed("the message id must be 1 to 256 printable ASCII characters without spaces")
 	case !s.has(partID):
 	// A fixed length marks the end of the id, so it needs no fence.
 	case s.t.IDLength != 0 && len(id) != s.t.IDLength:
@@ -771,7 +771,7 @@ func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	case ok && visible(text):
 		a.ID, a.IDSigned = string(text), true
 	case ok:
-		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body must be 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body must be 1 to 256 printable ASCII characters without spaces")
 	case !s.t.IDOptional:
 		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ", where this sender's messages have an id: is this the right sender? In your own Template, check the path, or set IDOptional")
 	}

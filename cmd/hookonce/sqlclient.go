@@ -93,7 +93,7 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	default: // sqlite
 		file := store.Opaque + store.Path
 		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { //nolint:gosec // the user names the file; the client would create a missing one
-			return nil, usageError("--store: the SQLite file does not exist: check the path in sqlite:PATH")
+			return nil, usageError("--store: found no regular file at the path in sqlite:PATH: check the path")
 		}
 		if strings.HasPrefix(file, "-") {
 			file = "./" + file

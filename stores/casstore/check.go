@@ -26,7 +26,7 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 func (s *Store) check(ctx context.Context) error {
-	const compare = "Put must compare the revision and write in one step of the engine"
+	const compare = "Put must compare the revision and write in one atomic operation of the engine"
 	var id core.Key
 	_, _ = rand.Read(id[:]) // never fails
 	name := s.namespace + "." + hex.EncodeToString(id[:])
@@ -42,7 +42,7 @@ func (s *Store) check(ctx context.Context) error {
 	if err := s.mustPut(ctx, name, first, before, true, "Put did not write the first value of a new key"); err != nil {
 		return err
 	}
-	if err := s.mustPut(ctx, name, second, s.absent, false, "Put for a key without a value replaced a value: "+compare); err != nil {
+	if err := s.mustPut(ctx, name, second, s.absent, false, "Put with the zero revision replaced an existing value: "+compare); err != nil {
 		return err
 	}
 	held, revision, err := s.get(ctx, name)

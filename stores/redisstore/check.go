@@ -10,7 +10,7 @@ import (
 // ErrNotSeen is wrapped by the error of [Store.Check] if Check found no fault,
 // but the server hides a setting. Managed services do that. Check that setting
 // by hand.
-var ErrNotSeen = errors.New("cannot be read by this user")
+var ErrNotSeen = errors.New("cannot be read")
 
 // Check checks that the server responds, lets this user claim, is not a
 // read-only replica, evicts nothing, and keeps its data across a restart. It
