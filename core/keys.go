@@ -267,7 +267,7 @@ func checkSecretText(text string, free bool) error {
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("the text contains a control character: copy the secret again")
 	case len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]:
-		return errors.New("the text has quotes around it: remove them, because most .env readers keep them")
+		return errors.New("the text has quotes around it: remove them, because some .env readers keep them")
 	}
 	return nil
 }

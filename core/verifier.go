@@ -332,17 +332,17 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 // because an attempt may expire between its arrival and the claim.
 func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if !a.Expires.IsZero() && now.After(a.Expires) {
-		return refuse(ErrOutsideWindow, "the signature has expired: the attempt is late or was re-sent, or our clock is ahead", nil)
+		return refuse(ErrOutsideWindow, "the signature has expired: the attempt is late or was re-sent, or our clock is ahead of the sender's", nil)
 	}
 	if a.Timestamp.IsZero() {
 		return nil
 	}
 	age := now.Sub(a.Timestamp) // Sub saturates, so a huge age stays huge
 	if age > v.cfg.Past {
-		return refuse(ErrOutsideWindow, "the timestamp is too old: the attempt is late or was re-sent, or our clock is ahead", nil)
+		return refuse(ErrOutsideWindow, "the timestamp is too old: the attempt is late or was re-sent, or our clock is ahead of the sender's", nil)
 	}
 	if age < -v.cfg.Future {
-		return refuse(ErrOutsideWindow, "the timestamp is too far in the future: its unit is wrong, such as milliseconds, or our clock is behind", nil)
+		return refuse(ErrOutsideWindow, "the timestamp is too far in the future: its unit is wrong, such as milliseconds, or our clock is behind the sender's", nil)
 	}
 	return nil
 }

@@ -189,7 +189,7 @@ func table() []advice {
 		},
 		{
 			secretQuoted, "the configured secret has quotes around it",
-			"Remove the quotes: most .env readers keep them.", whereSecret,
+			"Remove the quotes: some .env readers keep them.", whereSecret,
 		},
 		{
 			secretLabel, "something else was copied along with the secret",
@@ -394,7 +394,7 @@ func table() []advice {
 			"Synchronize the clocks with NTP, here and on the sender's side.", whereClock,
 		},
 		{
-			timestampPast, "the message is older than the tolerance allows: it was re-sent, it arrived late, or the clock here is ahead",
+			timestampPast, "the message is older than the tolerance allows: it was re-sent, it arrived late, or the clock here is ahead of the sender's",
 			"Have the sender sign each attempt with a new timestamp, or synchronize the clocks with NTP. Raise Config.Past only if a queue on the way is known to be slow.",
 			whereClock + "; anything that stores messages and re-sends them",
 		},

@@ -20,7 +20,7 @@ type object map[string]json.RawMessage
 const maxMembers = 64
 
 func parseObject(text []byte) (object, error) {
-	bad := errors.New("the text is not a JSON object")
+	bad := errors.New("the text is not a JSON object in valid UTF-8")
 	d := json.NewDecoder(bytes.NewReader(text))
 	// Invalid UTF-8 is rejected, because the decoder would replace it, and other parsers might not.
 	if open, err := d.Token(); err != nil || open != json.Delim('{') || !utf8.Valid(text) {

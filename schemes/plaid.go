@@ -105,11 +105,11 @@ func (p *plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	at, ok := token.claims.seconds("iat")
 	if !ok {
-		return malformed("the JWT has no time in the claim \"iat\"")
+		return malformed("the claim \"iat\" of the JWT is missing or is not a whole number of seconds")
 	}
 	sum, ok := token.claims.text("request_body_sha256")
 	if !ok {
-		return malformed("the JWT has no claim \"request_body_sha256\"")
+		return malformed("the claim \"request_body_sha256\" of the JWT is missing or is not a string")
 	}
 	a.Timestamp, a.BodySigned = at, true
 	a.Signatures = append(a.Signatures, core.Signature{Label: plaidLabel, Text: token.signature})

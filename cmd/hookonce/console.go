@@ -146,7 +146,7 @@ func (c *console) read(name, flagName string) ([]byte, error) {
 	case err != nil:
 		return nil, cannot(flagName, "read", err)
 	case len(text) > maxFile:
-		return nil, usageError(flagName + ": the file is larger than 64 MiB: is it the right file?")
+		return nil, usageError(flagName + ": the input is larger than 64 MiB: is it the right one?")
 	}
 	return text, nil
 }

@@ -61,7 +61,7 @@ func TestWhatWasMeantIsNamed(t *testing.T) {
 		{[]string{"seen", "show", "--store", "redis://h"}, "give --namespace"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "rediss:h"}, "has no host"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "postgre://h/db"}, "did you mean postgres?"},
-		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://h:%%/1"}, "--store is not a URL"},
+		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://h:%%/1"}, "--store is not a valid URL"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "mysql://h/db?tls=true"}, "option file"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "sqlite:/no/such/file"}, "found no regular file"},
 		{[]string{"seen", "show", "--namespace", "x", "--store", "redis://127.0.0.1:1"}, "give exactly one of --id, --key and --request"},

@@ -126,7 +126,7 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"fiber v3":                  {[]string{"listen", "--secret-file", secret, "--framework", "fiberv3"}, "cd examples/fiberv3 && go run ."},
 		"a status that is none":     {[]string{"listen", "--secret-file", secret, "--answer", "ok"}, "503,200"},
 		"a pair for another scheme": {[]string{"keygen", "--pair", "--scheme", "github"}, "--pair"},
-		"keys that a sender makes":  {[]string{"keygen", "--scheme", "sendgrid"}, "the sender creates"},
+		"keys that a sender makes":  {[]string{"keygen", "--scheme", "sendgrid"}, "copy it from the sender"},
 		"a file that is there":      {[]string{"keygen", "--out", secret}, "exists"},
 		"others without a file":     {[]string{"explain", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--other", "x"}, "NAME=FILE"},
 		"a reason that is none":     {[]string{"explain", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--reason", "No!"}, "body-consumed"},

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -194,7 +195,7 @@ func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedV
 	if said := strings.Join(strings.Fields(s.errs.String()), " "); said != "" {
 		return nil, 0, errors.New(said)
 	}
-	return nil, 0, fmt.Errorf("%s exited: %w", s.engine.programs[0], err)
+	return nil, 0, fmt.Errorf("%s exited: %w", filepath.Base(s.cmd.Path), err)
 }
 
 var placeholders = regexp.MustCompile(`\?|\$\d+`)
@@ -254,7 +255,7 @@ func (s *sqlSession) QueryContext(ctx context.Context, query string, args []driv
 		}
 		value, err := hex.DecodeString(line)
 		if err != nil {
-			return nil, fmt.Errorf("the output of %s is not a record", s.engine.programs[0])
+			return nil, fmt.Errorf("the output of %s is not a record", filepath.Base(s.cmd.Path))
 		}
 		r.values = append(r.values, value)
 	}

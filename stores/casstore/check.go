@@ -35,7 +35,7 @@ func (s *Store) check(ctx context.Context) error {
 	none, before, err := s.get(ctx, name)
 	switch {
 	case err != nil:
-		return fmt.Errorf("casstore: Check: Get must return nil and no error for a key without a value: %w", err)
+		return fmt.Errorf("casstore: Check: Get failed for a new key (for a key without a value it must return nil and no error): %w", err)
 	case none != nil:
 		return fmt.Errorf("casstore: Check: Get returned %d bytes for a new key: it must use the whole key, and return nil if there is no value", len(none))
 	}

@@ -75,7 +75,10 @@ func (s *Store) Check(ctx context.Context) error {
 // saves describes the records that a server without an append-only file loses
 // in a restart.
 func (s *Store) saves(ctx context.Context) string {
-	if save, err := s.config(ctx, "save"); err == nil && save == "" {
+	switch save, err := s.config(ctx, "save"); {
+	case err != nil:
+		return "does not show whether it saves snapshots. A restart loses the records since the last one, or all"
+	case save == "":
 		return "saves nothing. A restart loses all records"
 	}
 	return "saves only snapshots. A restart loses the records since the last one"
