@@ -453,7 +453,7 @@ func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int,
 		return -1, refuse(ErrKeysUnavailable, "the signature could not be checked", err)
 	}
 	if matched < 0 {
-		detail := "no signature matches these bytes under a configured key: the secret is a different one, or the body was changed on the way"
+		detail := "no signature matches these bytes under a configured key: the secret is a different one, or something that is signed was changed on the way, such as the body"
 		if a.Hint != "" {
 			detail += "; " + a.Hint
 		}
