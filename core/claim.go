@@ -389,7 +389,7 @@ func (c *claims) claimed(ctx context.Context, sctx *lazyContext, id *identity, c
 	}
 	if c.tooLate(&cl.rec) {
 		c.undo(ctx, cl.key, before, *old, cl.rec, stamp)
-		return 0, refuse(ErrStoreUnavailable, "the seen-id store responded only when the claim was about to expire. Shorten Config.StoreTimeout", nil)
+		return 0, refuse(ErrStoreUnavailable, "the claim was about to expire when the seen-id store had responded: the store was slow, or this process was suspended. Shorten Config.StoreTimeout", nil)
 	}
 	return run, nil
 }

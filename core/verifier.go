@@ -96,7 +96,7 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 		start := v.claims.clock.now()
 		v.claims.since = func() time.Time { return start.real }
 		v.claims.learned.Store(&start)
-		if stamping == NotStamped && !cfg.DangerouslyReplayableAfterRestart {
+		if stamping == NotStamped && facts.Mistake == nil && !cfg.DangerouslyReplayableAfterRestart {
 			mistakes = append(mistakes, errForgetsUntimed)
 		}
 	} else if k, ok := seen.(knower); ok {
@@ -264,7 +264,7 @@ func (v *Verifier) check(ctx context.Context, in *input, a *Attempt, arrived tim
 		err = in.readBody(v.cfg.MaxBody)
 		in.watch.lap(reading)
 		if err != nil {
-			return nil, moment{}, refuse(ErrMalformed, "the body ended before it was complete", err)
+			return nil, moment{}, refuse(ErrMalformed, "the body could not be read to its end", err)
 		}
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
