@@ -193,7 +193,7 @@ func table() []advice {
 		},
 		{
 			secretLabel, "something else was copied along with the secret",
-			"Copy the secret alone, without the text before it.", whereSecret,
+			"Copy the secret alone, without anything before or around it.", whereSecret,
 		},
 		{
 			secretPrefix, "the secret's prefix is missing, or the secret has a prefix that does not belong to it",

@@ -36,7 +36,7 @@ func (s *scene) addresses(h *head) (all []head) {
 		n := *h
 		n.req.URL = path + "?" + query
 		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the configured URL, but the request arrived with a different query: " +
-			"something rewrote the query on the way"})
+			"something probably rewrote the query on the way"})
 		all = append(all, n)
 	}
 	// The most likely differences come first, because heads may drop the last.
