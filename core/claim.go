@@ -446,7 +446,9 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 		}
 		if err == nil {
 			live = got
-			counted, err = decode(got)
+			if counted, err = decode(got); err != nil {
+				err = refuse(ErrStoreUnavailable, "the message could not be claimed", err)
+			}
 		}
 		if err != nil {
 			c.undo(ctx, cl.key, before, *old, cl.rec, 0)
@@ -589,7 +591,7 @@ func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, nex
 	live, err := decode(got)
 	switch {
 	case err != nil:
-		return storeError("settling", err)
+		return refuse(ErrStoreUnavailable, "the outcome could not be recorded", err)
 	case live.state == Done && live.generation == cl.rec.generation: // the token may belong to a later redelivery
 		return errCommitted
 	default:

@@ -281,7 +281,7 @@ func spaceAdvice(text string) string {
 		return "the text is a PEM file, but a key must be one line: copy the text between the BEGIN and END lines without its line breaks, and write it in " +
 			"the scheme's form for public keys"
 	case len(pieces) > 1 && isWrapped(pieces):
-		return "the text is one key wrapped over several lines: join the lines"
+		return "the text is one key, wrapped over several lines or split by spaces: join the lines or pieces"
 	case len(pieces) > 0 && (pieces[0][0] == '{' || strings.HasPrefix(text, "ssh-") || strings.HasPrefix(text, "ecdsa-sha2-")):
 		return "the text is a key in JSON or OpenSSH form: write it on one line without spaces, in the scheme's form for this kind of key"
 	default:
