@@ -115,7 +115,7 @@ func (s *Store) remedy(err error) string {
 	case is(c, "55000", "1471", "because it is a view"):
 		return "hookonce_seen is a view, or is not ready: create the table as in stores/sqlstore/schema/" + s.stmts.file
 	case is(c, "28P01", "28000", "1045", "1698"):
-		return "the database refuses the user or the password, or this client's address or encryption: check the DSN and, in PostgreSQL, pg_hba.conf"
+		return "the database refuses the user or the password, or this client's address or encryption: check the credentials in the DSN and, in PostgreSQL, pg_hba.conf"
 	case is(c, "3D000", "1049"):
 		return "the database does not exist: create it, or correct its name in the DSN"
 	case is(c, "42501") && strings.Contains(err.Error(), "row-level security"):
