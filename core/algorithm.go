@@ -138,8 +138,8 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 func tryHMAC(newHash func() hash.Hash, secret []byte) (err error) { //nolint:nonamedreturns // set while recovering
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("this program's crypto mode does not allow the secret or the hash (%v): ask the sender for a longer secret or another "+
-				"hash, or change GODEBUG=fips140", p)
+			err = fmt.Errorf("the HMAC cannot be computed with this secret and hash (%v). If this program's crypto mode does not allow them, ask the "+
+				"sender for a longer secret or another hash, or change GODEBUG=fips140", p)
 		}
 	}()
 	hmac.New(newHash, secret).Sum(nil)

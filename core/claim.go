@@ -389,7 +389,7 @@ func (c *claims) claimed(ctx context.Context, sctx *lazyContext, id *identity, c
 	}
 	if c.tooLate(&cl.rec) {
 		c.undo(ctx, cl.key, before, *old, cl.rec, stamp)
-		return 0, refuse(ErrStoreUnavailable, "the seen-id store responded only when the claim was about to expire. Shorten Config.StoreTimeout", nil)
+		return 0, refuse(ErrStoreUnavailable, "the claim was about to expire when the seen-id store had responded: the store was slow, or this process was suspended. Shorten Config.StoreTimeout", nil)
 	}
 	return run, nil
 }
@@ -446,7 +446,9 @@ func (c *claims) countMessage(ctx, sctx context.Context, id *identity, cl *claim
 		}
 		if err == nil {
 			live = got
-			counted, err = decode(got)
+			if counted, err = decode(got); err != nil {
+				err = refuse(ErrStoreUnavailable, "the message could not be claimed", err)
+			}
 		}
 		if err != nil {
 			c.undo(ctx, cl.key, before, *old, cl.rec, 0)
@@ -589,7 +591,7 @@ func (c *claims) settleOnce(ctx context.Context, store SeenStore, cl *claim, nex
 	live, err := decode(got)
 	switch {
 	case err != nil:
-		return storeError("settling", err)
+		return refuse(ErrStoreUnavailable, "the outcome could not be recorded", err)
 	case live.state == Done && live.generation == cl.rec.generation: // the token may belong to a later redelivery
 		return errCommitted
 	default:
@@ -642,7 +644,7 @@ func (c *claims) forget(ctx context.Context, key Key) error {
 		return storeError("forgetting the record", err)
 	}
 	if got != want {
-		return errors.New("hookonce: nothing was forgotten, because an attempt of the message arrived meanwhile: try again")
+		return errors.New("hookonce: nothing was forgotten, because the record changed meanwhile: try again")
 	}
 	return nil
 }

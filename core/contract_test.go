@@ -81,6 +81,11 @@ func TestASchemeMadeWronglyIsReportedOnce(t *testing.T) {
 	if !errors.Is(err, core.ErrMisconfigured) || strings.Count(err.Error(), "the URL is missing") != 1 {
 		t.Errorf("error %v", err)
 	}
+	// What such a scheme would sign is not known.
+	_, err = core.New(core.Secrets("x"), memstore.New(), &core.Config{Scheme: optional{stamping: core.NotStamped, invalid: errors.New("the URL is missing")}})
+	if err == nil || strings.Contains(err.Error(), "signs no timestamp") {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestSecretsThatArePhrasesMayHaveSpacesInsideOnly(t *testing.T) {

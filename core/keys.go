@@ -267,7 +267,7 @@ func checkSecretText(text string, free bool) error {
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("the text contains a control character: copy the secret again")
 	case len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]:
-		return errors.New("the text has quotes around it: remove them, because most .env readers keep them")
+		return errors.New("the text has quotes around it: remove them, because some .env readers keep them")
 	}
 	return nil
 }
@@ -281,7 +281,7 @@ func spaceAdvice(text string) string {
 		return "the text is a PEM file, but a key must be one line: copy the text between the BEGIN and END lines without its line breaks, and write it in " +
 			"the scheme's form for public keys"
 	case len(pieces) > 1 && isWrapped(pieces):
-		return "the text is one key wrapped over several lines: join the lines"
+		return "the text is one key, wrapped over several lines or split by spaces: join the lines or pieces"
 	case len(pieces) > 0 && (pieces[0][0] == '{' || strings.HasPrefix(text, "ssh-") || strings.HasPrefix(text, "ecdsa-sha2-")):
 		return "the text is a key in JSON or OpenSSH form: write it on one line without spaces, in the scheme's form for this kind of key"
 	default:

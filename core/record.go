@@ -143,8 +143,8 @@ func decode(v Value) (record, error) {
 		return record{}, nil
 	}
 	if v[8] != recordVersion && v[8] != 1 || v[9]>>6 == 0 {
-		return record{}, fmt.Errorf("the store returned a record of format %d, but this version reads formats up to %d. Give each application its own "+
-			"namespace, and do not mix versions further apart than the changelog allows", v[8], recordVersion)
+		return record{}, fmt.Errorf("the store returned a value that is not a record of a known format (its format is %d, and this version reads 1 and %d). "+
+			"Give each application its own namespace, and do not mix versions further apart than the changelog allows", v[8], recordVersion)
 	}
 	bits := binary.BigEndian.Uint16(v[10:])
 	r := record{

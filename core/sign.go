@@ -118,11 +118,11 @@ func (s *Signer) Sign(h http.Header, id string, at time.Time, body []byte) error
 // checkSignedID rejects the ids that a receiver would reject.
 func checkSignedID(id string) error {
 	if id == "" || len(id) > maxIDBytes {
-		return refuse(ErrMalformed, "a message id must have 1 to 256 characters", nil)
+		return refuse(ErrMalformed, "a message id must have 1 to 256 bytes", nil)
 	}
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
-			return refuse(ErrMalformed, "a message id must be printable ASCII without a dot", nil)
+			return refuse(ErrMalformed, "a message id must be printable ASCII without spaces or dots", nil)
 		}
 	}
 	return nil

@@ -87,7 +87,7 @@ func (StandardWebhooks) ParseKey(text string) (VerifyKey, error) {
 // checks the number of bytes.
 func parseStandardKey(text string) (string, []byte, error) {
 	if label, rest, ok := strings.Cut(text, ","); ok && strings.HasPrefix(rest, "wh") && (label == "v1" || label == "v1a") {
-		return "", nil, fmt.Errorf("the text starts with %q, the label of a signature: remove the label, because a secret starts with whsec_", label+",")
+		return "", nil, fmt.Errorf("the text starts with %q, the label of a signature: remove the label, because a key starts with whsec_ or whpk_", label+",")
 	}
 	i := strings.IndexByte(text, '_')
 	if i < 0 {
@@ -294,7 +294,7 @@ func single(name string, lines []string) (string, error) {
 }
 
 func missing(name string) error {
-	return refuse(ErrMissingHeader, name+" is missing: is this the right sender, or does a proxy drop the header?", nil)
+	return refuse(ErrMissingHeader, name+" is missing or empty: is this the right sender, or does a proxy drop the header?", nil)
 }
 
 // parseSeconds reads a canonical Unix time in seconds: digits only, no leading

@@ -96,7 +96,7 @@ func New(keys KeySource, seen SeenStore, config *Config) (*Verifier, error) {
 		start := v.claims.clock.now()
 		v.claims.since = func() time.Time { return start.real }
 		v.claims.learned.Store(&start)
-		if stamping == NotStamped && !cfg.DangerouslyReplayableAfterRestart {
+		if stamping == NotStamped && facts.Mistake == nil && !cfg.DangerouslyReplayableAfterRestart {
 			mistakes = append(mistakes, errForgetsUntimed)
 		}
 	} else if k, ok := seen.(knower); ok {
@@ -264,7 +264,7 @@ func (v *Verifier) check(ctx context.Context, in *input, a *Attempt, arrived tim
 		err = in.readBody(v.cfg.MaxBody)
 		in.watch.lap(reading)
 		if err != nil {
-			return nil, moment{}, refuse(ErrMalformed, "the body ended before it was complete", err)
+			return nil, moment{}, refuse(ErrMalformed, "the body could not be read to its end", err)
 		}
 	}
 	if int64(len(r.Body)) > v.cfg.MaxBody {
@@ -332,17 +332,17 @@ func (v *Verifier) checkParts(a *Attempt, now time.Time) error {
 // because an attempt may expire between its arrival and the claim.
 func (v *Verifier) checkWindow(a *Attempt, now time.Time) error {
 	if !a.Expires.IsZero() && now.After(a.Expires) {
-		return refuse(ErrOutsideWindow, "the signature has expired: the attempt is late or was re-sent, or our clock is ahead", nil)
+		return refuse(ErrOutsideWindow, "the signature has expired: the attempt is late or was re-sent, or our clock is ahead of the sender's", nil)
 	}
 	if a.Timestamp.IsZero() {
 		return nil
 	}
 	age := now.Sub(a.Timestamp) // Sub saturates, so a huge age stays huge
 	if age > v.cfg.Past {
-		return refuse(ErrOutsideWindow, "the timestamp is too old: the attempt is late or was re-sent, or our clock is ahead", nil)
+		return refuse(ErrOutsideWindow, "the timestamp is too old: the attempt is late or was re-sent, or our clock is ahead of the sender's", nil)
 	}
 	if age < -v.cfg.Future {
-		return refuse(ErrOutsideWindow, "the timestamp is too far in the future: its unit is wrong, such as milliseconds, or our clock is behind", nil)
+		return refuse(ErrOutsideWindow, "the timestamp is too far in the future: its unit is wrong, such as milliseconds, or our clock is behind the sender's", nil)
 	}
 	return nil
 }
@@ -354,7 +354,7 @@ func checkID(what, id string) error {
 	}
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' {
-			return refuse(ErrMalformed, what+" is not printable ASCII (byte "+strconv.Itoa(i+1)+")", nil)
+			return refuse(ErrMalformed, what+" must be printable ASCII without spaces (see byte "+strconv.Itoa(i+1)+")", nil)
 		}
 	}
 	return nil
@@ -453,7 +453,7 @@ func (k *lookup) match(ctx context.Context, a *Attempt, arrived time.Time) (int,
 		return -1, refuse(ErrKeysUnavailable, "the signature could not be checked", err)
 	}
 	if matched < 0 {
-		detail := "no signature matches these bytes under a configured key: the secret is a different one, or the body was changed on the way"
+		detail := "no signature matches these bytes under a configured key: the secret is a different one, or something that is signed was changed on the way, such as the body"
 		if a.Hint != "" {
 			detail += "; " + a.Hint
 		}

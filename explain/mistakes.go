@@ -189,11 +189,11 @@ func table() []advice {
 		},
 		{
 			secretQuoted, "the configured secret has quotes around it",
-			"Remove the quotes: most .env readers keep them.", whereSecret,
+			"Remove the quotes: some .env readers keep them.", whereSecret,
 		},
 		{
 			secretLabel, "something else was copied along with the secret",
-			"Copy the secret alone, without the text before it.", whereSecret,
+			"Copy the secret alone, without anything before or around it.", whereSecret,
 		},
 		{
 			secretPrefix, "the secret's prefix is missing, or the secret has a prefix that does not belong to it",
@@ -201,11 +201,11 @@ func table() []advice {
 		},
 		{
 			secretHex, "the secret is hexadecimal but text is expected, or the reverse",
-			"Write the key in the form that the scheme expects, or set Template.Secret to the form of the key.", whereShown,
+			"Write the secret in the form that the scheme expects, or set Template.Secret to the form that the secret has.", whereShown,
 		},
 		{
 			secretBase64, "the secret is base64 but text is expected, or the reverse",
-			"Write the key in the form that the scheme expects, or set Template.Secret to the form of the key.", whereShown,
+			"Write the secret in the form that the scheme expects, or set Template.Secret to the form that the secret has.", whereShown,
 		},
 		{
 			secretBase64URL, "the secret is written in base64url",
@@ -394,7 +394,7 @@ func table() []advice {
 			"Synchronize the clocks with NTP, here and on the sender's side.", whereClock,
 		},
 		{
-			timestampPast, "the message is older than the tolerance allows: it was re-sent, it arrived late, or the clock here is ahead",
+			timestampPast, "the message is older than the tolerance allows: it was re-sent, it arrived late, or the clock here is ahead of the sender's",
 			"Have the sender sign each attempt with a new timestamp, or synchronize the clocks with NTP. Raise Config.Past only if a queue on the way is known to be slow.",
 			whereClock + "; anything that stores messages and re-sends them",
 		},

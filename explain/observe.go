@@ -53,9 +53,9 @@ func (s *search) observeRefusal(err error, add func(Mistake, string)) {
 		add(bodyConsumed, s.leftOver())
 	// If an announced body is missing, other code read it.
 	case len(body) == 0 && length > 0:
-		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read the body earlier")
+		add(bodyConsumed, "the body is empty, but Content-Length is "+strconv.FormatInt(length, 10)+": something read or dropped the body earlier")
 	case len(body) == 0 && length <= 0 && asMap(s.req.Header).Get("Content-Type") != "" && s.tried > 0:
-		add(bodyConsumed, "the body is empty, but Content-Type says that there was one: something read or dropped the body earlier")
+		add(bodyConsumed, "the body is empty, but the request has a Content-Type: something read or dropped the body earlier, or the sender sent no body")
 	// Without the verifier's error, compare the sizes.
 	case int64(len(body)) > s.config.MaxBody:
 		add(bodyTooLarge, "")
@@ -127,7 +127,7 @@ func (s *search) observeBody(_ error, add func(Mistake, string)) {
 			"those bytes cannot be restored")
 	case length >= 0 && length != int64(len(body)) && looksLikeJSON(body) && json.Valid(body):
 		add(bodyReformatted, "the JSON in the body is complete, but has "+size+", and Content-Length is "+strconv.FormatInt(length, 10)+": something "+
-			"re-encoded the JSON")
+			"re-encoded the JSON or trimmed white space around it")
 	case length > int64(len(body)):
 		add(bodyTruncated, "the body has "+size+", but Content-Length is "+strconv.FormatInt(length, 10))
 	default:

@@ -38,7 +38,7 @@ func (s *search) observeFetched(_ error, add func(Mistake, string)) {
 		add(timestampFuture, "the message's time is "+span(d)+" in the future, but only "+span(s.config.Future)+" are allowed"+zone(d))
 	default:
 		d := s.now.Sub(a.Timestamp)
-		add(timestampPast, "the message is "+span(d)+" old, but only "+span(s.config.Past)+" are allowed: it was re-sent later, or a queue held it"+zone(d))
+		add(timestampPast, "the message is "+span(d)+" old, but only "+span(s.config.Past)+" are allowed: it was re-sent later, a queue held it, or the clock here is ahead of the sender's"+zone(d))
 	}
 	// An old confirmation has expired, so only a recent one can still be acted on.
 	if s.scheme.Name() == "sns" && err == nil && a.Timestamp.After(s.now.Add(-s.config.Past)) {
@@ -52,7 +52,7 @@ func (s *search) observeSNS(add func(Mistake, string)) bool {
 	body := s.req.Body
 	// Raw delivery drops the envelope, including the signature: such a message cannot be verified.
 	if slices.Contains(s.req.Header.Values("X-Amz-Sns-Rawdelivery"), "true") || looksLikeJSON(body) && memberOf(body, "TopicArn") == nil {
-		add(bodyWrapped, "the body is not in the envelope that SNS signs: turn off raw message delivery for the subscription")
+		add(bodyWrapped, "the body is not in the envelope that SNS signs: if SNS sent it, turn off raw message delivery for the subscription")
 		return true
 	}
 	topic := string(memberOf(body, "TopicArn"))

@@ -103,11 +103,11 @@ func (s *search) observePart(add func(Mistake, string)) bool {
 		v := strings.TrimRight(strings.TrimSpace(values[0]), ",;")
 		// Each try adds one part in the syntax of a family of senders.
 		for _, part := range []struct{ whole, what string }{
-			{v + ",v1=" + noSignature, name + " ends after its timestamp, so the signature (v1=) is missing: it was cut off at its comma"},
-			{v + ",s=" + noSignature, name + " ends after its timestamp, so the signature (s=) is missing: it was cut off at its comma"},
-			{v + ";h1=" + noSignature, name + " ends after its timestamp, so the signature (h1=) is missing: it was cut off at its semicolon"},
-			{"t=" + stamp + "," + v, name + " has a signature but no timestamp (t=): its beginning was cut off at a comma"},
-			{"ts=" + stamp + ";" + v, name + " has a signature but no timestamp (ts=): its beginning was cut off at a semicolon"},
+			{v + ",v1=" + noSignature, name + " ends after its timestamp, so the signature (v1=) is missing: it was probably cut off at its comma"},
+			{v + ",s=" + noSignature, name + " ends after its timestamp, so the signature (s=) is missing: it was probably cut off at its comma"},
+			{v + ";h1=" + noSignature, name + " ends after its timestamp, so the signature (h1=) is missing: it was probably cut off at its semicolon"},
+			{"t=" + stamp + "," + v, name + " has a signature but no timestamp (t=): its beginning was probably cut off at a comma"},
+			{"ts=" + stamp + ";" + v, name + " has a signature but no timestamp (ts=): its beginning was probably cut off at a semicolon"},
 			{"t=" + stamp + ",v1=" + v, name + " is a bare signature, without the parts t= and v1= that the scheme reads"},
 		} {
 			r := s.req

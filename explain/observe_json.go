@@ -18,7 +18,7 @@ const (
 
 // unless qualifies the observation that a program seems to have rewritten JSON.
 // The observation is not a proof: the sender itself may write JSON this way.
-const unless = ": if the sender does not write JSON this way, something parsed and rewrote it. Otherwise the secret is a different one"
+const unless = ": if the sender does not write JSON this way, something parsed and rewrote it. Otherwise the secret is probably a different one"
 
 // observeRewritten looks for JSON as few senders write it. It comes before the
 // address, because it is the stronger hint.

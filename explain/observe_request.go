@@ -43,7 +43,7 @@ func (s *search) observeMethod(_ error, add func(Mistake, string)) {
 	default:
 		return
 	}
-	add(wrongMethod, "the request is a "+s.req.Method+" without a body, but "+what+": a redirect or a cache turned a POST into a "+s.req.Method+
+	add(wrongMethod, "the request is a "+s.req.Method+" without a body, but "+what+": a redirect or a cache probably turned a POST into a "+s.req.Method+
 		" and lost the body")
 }
 
@@ -80,7 +80,7 @@ func (s *search) observeAddress(_ error, add func(Mistake, string)) {
 		part = "the query"
 	}
 	add(wrongURL, s.scheme.Name()+" signs the URL, and the configured URL takes "+part+" from the request, which arrived as "+
-		strconv.Quote(oneLine(s.hide(s.req.URL), 256))+". Either a proxy rewrote the request's URL, or the secret is a different one")
+		strconv.Quote(oneLine(s.hide(s.req.URL), 256))+". A proxy may have rewritten the request's URL, or the secret is a different one")
 }
 
 // otherDigest reports whether the request has a digest that is not its body's.
@@ -107,7 +107,7 @@ func (s *search) observeParsed(_ error, add func(Mistake, string)) {
 		add(bodyForm, "Content-Type says that the body is a form, but it is JSON. Either something parsed the form and wrote it as JSON, or the sender "+
 			"(such as curl -d) gives the wrong type")
 	case s.wantsForm():
-		add(bodyForm, "the body is JSON that contains only strings, but the scheme reads a form: something parsed the form and wrote it as JSON")
+		add(bodyForm, "the body is JSON that contains only strings, but the scheme reads a form: something probably parsed the form and wrote it as JSON")
 	}
 }
 

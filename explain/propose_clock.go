@@ -167,7 +167,7 @@ func (s *scene) late(at time.Time) step {
 	}
 	d := s.now.Sub(at)
 	return step{timestampPast, "the signature verifies, but it was made " + span(d) + " ago, and only " + span(s.config.Past) + " are allowed: the message was " +
-		"re-sent too late, arrived late, or the clock here is ahead (clock skew)" + zone(d)}
+		"re-sent too late, arrived late, or the clock here is ahead of the sender's (clock skew)" + zone(d)}
 }
 
 // zone recognizes differences that time zones produce: whole hours, half hours,

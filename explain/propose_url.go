@@ -36,7 +36,7 @@ func (s *scene) addresses(h *head) (all []head) {
 		n := *h
 		n.req.URL = path + "?" + query
 		n.steps = append(slices.Clone(h.steps), step{wrongURL, "the sender signs the configured URL, but the request arrived with a different query: " +
-			"something rewrote the query on the way"})
+			"something probably rewrote the query on the way"})
 		all = append(all, n)
 	}
 	// The most likely differences come first, because heads may drop the last.
@@ -241,7 +241,11 @@ func (c *changedAddress) query(target *url.URL) {
 	}
 	// The endpoint may be registered with another query than the configured query.
 	if target.RawQuery != c.u.RawQuery {
-		c.add("with the query of the request", func(u *url.URL) { u.RawQuery = target.RawQuery })
+		how := "with the request's query"
+		if target.RawQuery == "" {
+			how = "without the query, as in the request"
+		}
+		c.add(how, func(u *url.URL) { u.RawQuery = target.RawQuery })
 	}
 }
 

@@ -122,7 +122,7 @@ func TestTransportClosesTheBodyInEveryCase(t *testing.T) {
 	}{
 		"a body that fails":    {iotest.ErrReader(errors.New("disk on fire")), func(*http.Request) {}, "disk on fire"},
 		"a body without end":   {endless{}, func(*http.Request) {}, "exceeds"},
-		"an id with a dot":     {strings.NewReader("{}"), func(r *http.Request) { r.Header.Set("Webhook-Id", "a.b") }, "without a dot"},
+		"an id with a dot":     {strings.NewReader("{}"), func(r *http.Request) { r.Header.Set("Webhook-Id", "a.b") }, "without spaces or dots"},
 		"a redirected request": {strings.NewReader("{}"), func(r *http.Request) { r.Response = new(http.Response) }, "final URL"},
 	} {
 		body := &closing{Reader: c.body}

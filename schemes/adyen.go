@@ -44,7 +44,7 @@ func (s adyen) ReadBody(r *core.Request, a *core.Attempt) error {
 		Signature string `json:"hmacSignature"`
 	}
 	if raw, ok := item["additionalData"]; ok && json.Unmarshal(raw, &additional) != nil || additional.Signature == "" {
-		return &core.Error{Reason: core.ErrMissingHeader, Detail: "additionalData.hmacSignature is missing from the body: is HMAC enabled for this webhook at Adyen?"}
+		return &core.Error{Reason: core.ErrMissingHeader, Detail: "additionalData.hmacSignature in the body is missing, is empty or is not a string: is HMAC enabled for this webhook at Adyen?"}
 	}
 	fields, err := adyenFields(item)
 	if err != nil {
@@ -106,8 +106,11 @@ func adyenFields(item object) ([]string, error) {
 		case raw == "" || raw == "null":
 			ok = true
 		}
+		if !ok && name == "value" {
+			return nil, errors.New("amount.value in the body must be a whole number")
+		}
 		if !ok {
-			return nil, errors.New(name + " in the body has the wrong JSON type")
+			return nil, errors.New(name + " in the body must be a string")
 		}
 		if name != "merchantReference" && strings.Contains(text, ":") {
 			return nil, errors.New(name + " contains a colon, so one signature would fit two messages")

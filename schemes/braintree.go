@@ -127,7 +127,7 @@ func (braintree) ReadBody(r *core.Request, a *core.Attempt) error {
 	// The decoder skips line breaks. The payload ends with "\n", and must be longer than any
 	// challenge that we sign.
 	if _, err := base64.StdEncoding.DecodeString(payload); err != nil || strings.Contains(payload, "\r") || len(payload) <= braintreeLongest {
-		return malformed(braintreePayload + " is not base64, or is too short for a notification")
+		return malformed(braintreePayload + " is not base64, has a carriage return, or is too short for a notification")
 	}
 	if len(list) > maxSignatureBytes || strings.Count(list, "&") >= maxSignatures {
 		return malformed("the list of signatures has more than " + strconv.Itoa(maxSignatures) + " entries, or more than " + strconv.Itoa(maxSignatureBytes) + " bytes")

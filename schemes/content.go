@@ -184,14 +184,17 @@ func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 // comes after the body, the literal before it. fenced also rejects a value
 // whose edge and fence together form an earlier fence.
 func (s *templated) fenced(i int, value string) error {
-	text := value
+	text, spaces := value, "spaces"
 	// Many headers have spaces inside, such as Content-Type and Date. Outer ones could get lost on
 	// the way.
-	if p := &s.parts[i]; p.kind == partValue && p.field.header != "" && strings.Trim(text, " ") == text {
-		text = strings.ReplaceAll(text, " ", "_")
+	if p := &s.parts[i]; p.kind == partValue && p.field.header != "" {
+		spaces = "a space at either end"
+		if strings.Trim(text, " ") == text {
+			text = strings.ReplaceAll(text, " ", "_")
+		}
 	}
 	if !visible(text) {
-		return malformed(s.parts[i].name() + " must be 1 to 256 printable ASCII characters")
+		return malformed(s.parts[i].name() + " must be 1 to 256 printable ASCII characters without " + spaces)
 	}
 	fence, whole := "", true
 	if body := s.index(partBody); 0 <= body && body < i {
@@ -208,7 +211,7 @@ func (s *templated) fenced(i int, value string) error {
 		}
 	}
 	if fence != "" && !whole {
-		return malformed("cannot tell where " + s.parts[i].name() + " ends in the signed text, so one signature would fit two messages")
+		return malformed("cannot tell where " + s.parts[i].name() + " begins or ends in the signed text, so one signature would fit two messages")
 	}
 	return nil
 }
@@ -243,11 +246,15 @@ func (u Unit) parse(text string) (time.Time, error) {
 		}
 		return time.Time{}, malformed("the timestamp must be a Unix time in milliseconds, with digits only")
 	case UnixTime:
+		n, ok := digits(text)
+		switch {
+		case !ok:
+			return time.Time{}, malformed("the timestamp must be a Unix time in seconds or milliseconds, with digits only")
 		// From 2001 to 2286, a time in milliseconds has 13 digits.
-		if len(text) == 13 {
-			return Milliseconds.parse(text)
+		case len(text) == 13:
+			return time.UnixMilli(n), nil
 		}
-		return Seconds.parse(text)
+		return time.Unix(n, 0), nil
 	case HTTPDate:
 		at, err := time.Parse(http.TimeFormat, text)
 		// time.Parse also accepts other spellings. Format the time again, without allocating, and
@@ -265,7 +272,11 @@ func (u Unit) parse(text string) (time.Time, error) {
 	default:
 		at, err := time.Parse(time.RFC3339Nano, text)
 		if err != nil || !strictRFC3339(text) {
-			return time.Time{}, malformed("the timestamp is not an RFC 3339 time")
+			zone := ""
+			if u == ISO8601 {
+				zone = ", with or without a time zone"
+			}
+			return time.Time{}, malformed("the timestamp is not an RFC 3339 time" + zone)
 		}
 		return at, nil
 	}
@@ -308,5 +319,5 @@ func strictRFC3339(text string) bool {
 func malformed(detail string) error { return &core.Error{Reason: core.ErrMalformed, Detail: detail} }
 
 func missing(header string) error {
-	return &core.Error{Reason: core.ErrMissingHeader, Detail: header + " is missing: is this the right sender, or does a proxy drop the header?"}
+	return &core.Error{Reason: core.ErrMissingHeader, Detail: header + " is missing or empty: is this the right sender, or does a proxy drop it?"}
 }

@@ -89,7 +89,7 @@ func fetch(client *http.Client, req *http.Request) (fetched, error) {
 		if errors.As(err, &whole) {
 			err = whole.Err
 		}
-		return fetched{}, fmt.Errorf("%s cannot be reached: does a firewall block this program's requests? %w", req.URL.Host, err)
+		return fetched{}, fmt.Errorf("the request to %s failed: does a firewall block this program's requests? %w", req.URL.Host, err)
 	}
 	defer func() { _ = res.Body.Close() }() // only read from, so an error from Close loses nothing
 	// Read one byte more than allowed, to distinguish a response that is too long from one that
@@ -536,7 +536,7 @@ func (c *certificates) trust(ctx context.Context, address string, chain []*x509.
 		_, err = leaf.Verify(options)
 	}
 	if err != nil {
-		return fail(noMatch("the certificate at %s does not chain to a trusted root: are this machine's root certificates up to date? %v", address, err))
+		return fail(noMatch("the certificate at %s does not verify against this machine's root certificates: are they up to date? %v", address, err))
 	}
 	// Never trust the cached key after its certificate expires.
 	until := now.Add(maxFresh)
@@ -578,7 +578,7 @@ func (c *certificates) issuer(ctx context.Context, cert *x509.Certificate) (*x50
 func verifyRSA(ctx context.Context, label string, enc core.Encoding, public *rsa.PublicKey, h crypto.Hash, a *core.Attempt) (bool, error) {
 	key, err := newRSAKey(label, enc, public, h, false)
 	if err != nil {
-		return false, noMatch("the key that the message names cannot be used: %v", err)
+		return false, noMatch("the message's signing key cannot be used: %v", err)
 	}
 	return key.Verify(ctx, a)
 }
@@ -588,7 +588,7 @@ func parseCertificates(text []byte) ([]*x509.Certificate, error) {
 	if !bytes.Contains(text, []byte("-----BEGIN ")) {
 		cert, err := x509.ParseCertificate(text)
 		if err != nil {
-			return nil, errors.New("the response is neither PEM nor DER")
+			return nil, errors.New("the response is not a certificate in PEM or DER")
 		}
 		return []*x509.Certificate{cert}, nil
 	}

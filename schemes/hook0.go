@@ -62,7 +62,7 @@ func (s hook0) ReadBody(r *core.Request, a *core.Attempt) error {
 	// Values end with a dot, and so could a part of the body that was moved into a value. So a body
 	// must begin with a bracket or a brace, and no value may contain either.
 	if len(r.Body) == 0 || r.Body[0] != '{' && r.Body[0] != '[' {
-		return malformed("the body is not a JSON object or list")
+		return malformed("the body must begin with { or [, as a JSON object or array does")
 	}
 	a.Content.WriteBody(r.Body)
 	return nil

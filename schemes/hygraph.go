@@ -59,8 +59,11 @@ func (s hygraph) ReadBody(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	// JavaScript replaces invalid UTF-8, so two bodies would have one signed text.
-	if !visible(env) || !utf8.Valid(r.Body) {
-		return malformed("env must be 1 to 256 printable ASCII characters, and the body must be UTF-8")
+	if !visible(env) {
+		return malformed("env in " + hygraphHeader + " must be 1 to 256 printable ASCII characters without spaces")
+	}
+	if !utf8.Valid(r.Body) {
+		return malformed("the body is not UTF-8")
 	}
 	a.Content.WriteString(`{"Body":`)
 	a.Content.WriteBody(appendJSONString(make([]byte, 0, len(r.Body)+len(r.Body)/8+2), string(r.Body)))

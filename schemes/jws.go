@@ -83,27 +83,27 @@ func joseHeader(text, alg string) (header object, kid string, err error) {
 	fail := func(text string) (object, string, error) { return nil, "", malformed(text) }
 	header, err = jwtPart(text)
 	if err != nil {
-		return fail("the header of the JWT is not valid: " + err.Error())
+		return fail("the header of the token is not valid: " + err.Error())
 	}
 	// Never let the token choose: with "none", or with an HMAC under the public key, anyone could
 	// sign.
 	if got, ok := header.text("alg"); !ok || got != alg {
-		return fail("the header of the JWT must have the \"alg\" " + alg)
+		return fail("the header of the token must have the \"alg\" " + alg)
 	}
 	for name := range header {
 		switch {
 		case name == "alg" || name == "kid":
 		case strings.EqualFold(name, "alg"), strings.EqualFold(name, "kid"):
-			return fail("the header of the JWT has \"alg\" or \"kid\" in the wrong case")
+			return fail("the header of the token has \"alg\" or \"kid\" in the wrong case")
 		// RFC 7515: a recipient that does not understand a critical extension must reject the
 		// token.
 		case strings.EqualFold(name, "crit"):
-			return fail("the JWT requires an extension in \"crit\", but no extensions are supported")
+			return fail("the token requires an extension in \"crit\", but no extensions are supported")
 		}
 	}
 	kid, ok := header.text("kid")
 	if _, there := header["kid"]; there && (!ok || len(kid) > maxKeyID || !visible(kid)) {
-		return fail("the key id (\"kid\") of the JWT must be 1 to " + strconv.Itoa(maxKeyID) + " printable ASCII characters")
+		return fail("the key id (\"kid\") of the token must be 1 to " + strconv.Itoa(maxKeyID) + " printable ASCII characters without spaces")
 	}
 	return header, kid, nil
 }

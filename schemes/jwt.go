@@ -263,7 +263,7 @@ func (s *bodyJWT) readClaims(claims object, a *core.Attempt) error {
 	if name := s.t.IDClaim; name != "" {
 		id, ok := claims.text(name)
 		if !ok || !visible(id) {
-			return malformed("the JWT's claim " + fmt.Sprintf("%q", name) + " must be an id of 1 to 256 printable ASCII characters")
+			return malformed("the JWT's claim " + fmt.Sprintf("%q", name) + " must be an id of 1 to 256 printable ASCII characters without spaces")
 		}
 		a.ID, a.IDSigned = id, true
 	}
@@ -319,7 +319,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 		a.Content.WriteString(".")
 		a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, r.Body))
 	} else if !s.holds(token.claims, s.t.BodyHash, r.Body) {
-		return noMatch("the body does not match the hash in the JWT: does something upstream change the body?")
+		return noMatch("the claim %q of the JWT is missing or does not match the body: does something upstream change the body?", s.t.BodyHash)
 	}
 	switch id, ok := find(r.Body, s.t.ID.path); {
 	case s.t.IDClaim != "":
@@ -328,7 +328,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	case ok && visible(string(id)):
 		a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
 	case ok || !s.t.IDOptional:
-		a.Unidentified = malformed("the id at " + strings.Join(s.t.ID.path, ".") + " in the body is missing, or is not an id of 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("the id at " + strings.Join(s.t.ID.path, ".") + " in the body is missing, or is not an id of 1 to 256 printable ASCII characters without spaces")
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
 	return nil
@@ -382,7 +382,7 @@ func (s *bodyJWT) checkURL(r *core.Request, claims object) error {
 	}
 	var address core.Content
 	if !s.url.write(r, &address) || !s.holds(claims, s.t.URLHash, address.Bytes()) {
-		return noMatch("the URL does not match the hash in the JWT: is JWT.URL the public URL, as registered with the sender?")
+		return noMatch("the claim %q of the JWT is missing or does not match the URL: is JWT.URL the public URL, as registered with the sender?", s.t.URLHash)
 	}
 	return nil
 }
@@ -419,7 +419,7 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 	if s.t.ID.inBody() && id != "" {
 		body, ok := replaceAt(r.Body, s.t.ID.path, id)
 		if !ok {
-			return malformed("the body has nothing at " + strings.Join(s.t.ID.path, ".") + ", where this sender puts its signed id: put a placeholder there")
+			return malformed("the body has no number or string without escapes at " + strings.Join(s.t.ID.path, ".") + ", where this sender puts its signed id: put a placeholder such as \"\" there")
 		}
 		r.Body = body
 	}

@@ -69,9 +69,12 @@ type KeySetOptions struct {
 // The keys in a set may sign more than messages. An identity provider also
 // signs access tokens with them: see [JWT] for how to reject those tokens.
 func KeySet(scheme core.Scheme, o KeySetOptions) core.Scheme {
+	facts := core.FactsOf(scheme)
 	switch {
-	case !core.FactsOf(scheme).PublicKeys:
-		return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: %s verifies with a shared secret, but a key set has only public keys", scheme.Name())}
+	case facts.Mistake != nil:
+		return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: %w", facts.Mistake)}
+	case !facts.PublicKeys:
+		return unusable{scheme.Name(), fmt.Errorf("schemes: KeySet: %s does not verify with public keys, but a key set has only public keys", scheme.Name())}
 	case len(o.Hosts) == 0:
 		return unusable{scheme.Name(), errors.New("schemes: KeySet: Hosts is empty: list the hosts that key sets may be fetched from, such as " +
 			"\"keys.example.com\"")}

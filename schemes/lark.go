@@ -97,7 +97,7 @@ func (s lark) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if !visible(nonce) || strings.Contains(nonce, "{") {
-		return malformed(larkNonce + " must be 1 to 256 printable ASCII characters without a brace")
+		return malformed(larkNonce + " must be 1 to 256 printable ASCII characters without spaces or \"{\"")
 	}
 	if err := s.templated.ReadHeader(r, a); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (s lark) ReadHeader(r *core.Request, a *core.Attempt) error {
 // ReadBody implements [core.Scheme].
 func (s lark) ReadBody(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) == 0 || r.Body[0] != '{' || bytes.IndexByte(r.Body, 0) >= 0 {
-		return malformed("the body is not a JSON object")
+		return malformed("the body must begin with \"{\", as a JSON object does, and must contain no NUL byte")
 	}
 	return s.templated.ReadBody(r, a)
 }

@@ -20,7 +20,7 @@ type object map[string]json.RawMessage
 const maxMembers = 64
 
 func parseObject(text []byte) (object, error) {
-	bad := errors.New("the text is not a JSON object")
+	bad := errors.New("the text is not a JSON object in valid UTF-8")
 	d := json.NewDecoder(bytes.NewReader(text))
 	// Invalid UTF-8 is rejected, because the decoder would replace it, and other parsers might not.
 	if open, err := d.Token(); err != nil || open != json.Delim('{') || !utf8.Valid(text) {
@@ -36,7 +36,7 @@ func parseObject(text []byte) (object, error) {
 		// Compare without regard to case, since parsers differ in whether they ignore case.
 		for other := range o {
 			if strings.EqualFold(name, other) {
-				return nil, errors.New("a name appears twice in a JSON object: cannot tell which one counts")
+				return nil, errors.New("two names in a JSON object are equal or differ only in case: cannot tell which one counts")
 			}
 		}
 		var value json.RawMessage

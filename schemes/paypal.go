@@ -97,7 +97,7 @@ func (p paypal) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	id, stamp, signature, certURL := values[0], values[1], values[2], values[3]
 	if !visible(id) || strings.Contains(id, "|") {
-		return malformed("Paypal-Transmission-Id must be 1 to 256 printable ASCII characters without \"|\"")
+		return malformed("Paypal-Transmission-Id must be 1 to 256 printable ASCII characters without spaces or \"|\"")
 	}
 	var err error
 	if a.Timestamp, err = RFC3339.parse(stamp); err != nil {

@@ -105,11 +105,11 @@ func (p *plaid) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	at, ok := token.claims.seconds("iat")
 	if !ok {
-		return malformed("the JWT has no time in the claim \"iat\"")
+		return malformed("the claim \"iat\" of the JWT is missing or is not a whole number of seconds")
 	}
 	sum, ok := token.claims.text("request_body_sha256")
 	if !ok {
-		return malformed("the JWT has no claim \"request_body_sha256\"")
+		return malformed("the claim \"request_body_sha256\" of the JWT is missing or is not a string")
 	}
 	a.Timestamp, a.BodySigned = at, true
 	a.Signatures = append(a.Signatures, core.Signature{Label: plaidLabel, Text: token.signature})
@@ -208,7 +208,7 @@ func (p *plaid) fetch(ctx context.Context, client, secret, kid string) (*ecdsa.P
 	if k.ExpiredAt != nil {
 		expired := time.Unix(*k.ExpiredAt, 0)
 		if !now.Before(expired) {
-			return nil, time.Time{}, noMatch("the key that the JWT names expired at %s", expired.UTC().Format(time.RFC3339))
+			return nil, time.Time{}, noMatch("the JWT's signing key expired at %s", expired.UTC().Format(time.RFC3339))
 		}
 		if expired.Before(until) {
 			until = expired

@@ -40,8 +40,8 @@ type PubSubOptions struct {
 // of November 2026.
 func DangerouslyReplayablePubSub(o PubSubOptions) core.Scheme {
 	if o.Audience == "" {
-		return unusable{"pubsub", errors.New("PubSubOptions.Audience is missing: set it to the push subscription's audience or, if it has none, to the " +
-			"endpoint's address")}
+		return unusable{"pubsub", errors.New("PubSubOptions.Audience is missing: set it to the push subscription's audience or, if the subscription has " +
+			"none, to the push endpoint's URL")}
 	}
 	return &pubsub{audience: o.Audience, client: fetchClient(o.Client), sets: cache[googleSet]{now: o.seams.clock()}}
 }
@@ -124,13 +124,13 @@ func (k *pubsubKey) Verify(ctx context.Context, a *core.Attempt) (bool, error) {
 	case issuer != "accounts.google.com" && issuer != "https://accounts.google.com":
 		return false, noMatch("the token was not issued by accounts.google.com")
 	case audience != k.scheme.audience:
-		return false, noMatch("the token is for another audience: set PubSubOptions.Audience to the push subscription's audience")
+		return false, noMatch("the token's audience is not PubSubOptions.Audience: set it to the push subscription's audience")
 	case string(token.claims["email_verified"]) != "true":
 		return false, noMatch("the token does not say that its email address is verified")
 	case !ok:
-		return false, noMatch("the token has no expiry time in the claim \"exp\"")
+		return false, noMatch("the claim \"exp\" of the token is missing or is not a whole number of seconds")
 	case !k.scheme.sets.now().Before(end):
-		return false, noMatch("the token has expired, or our clock is ahead")
+		return false, noMatch("the token has expired, or our clock is ahead of Google's")
 	}
 	public, err := k.scheme.key(ctx, token.kid)
 	if err != nil {

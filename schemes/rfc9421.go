@@ -101,7 +101,7 @@ func newHTTPSignatures(p SignatureProfile) (*httpSignatures, error) {
 	}
 	u, err := url.Parse(p.URL)
 	if err != nil || !asciiText(p.URL) || strings.ContainsAny(p.URL, " \t#") {
-		return nil, errors.New("the URL has a # or a character that is not printable ASCII: percent-encode it, as the sender does")
+		return nil, errors.New("the URL has a #, a space or a character that is not printable ASCII: percent-encode it, as the sender does")
 	}
 	rest := p.URL[strings.Index(p.URL, "://")+3:]
 	s := &httpSignatures{
@@ -224,6 +224,8 @@ func (s *httpSignatures) choose(inputs, signatures []sfMember) (*httpSignature, 
 		case err != nil && first == nil:
 			first = err
 		case err != nil:
+		case found != nil && s.tag != "":
+			return nil, malformed("several signatures have the tag " + strconv.Quote(s.tag) + " and cover all required components: cannot tell which one counts")
 		case found != nil:
 			return nil, malformed("several signatures cover all required components: set SignatureProfile.Tag to the tag of the one that counts")
 		default:
@@ -550,7 +552,7 @@ func checkDigest(r *core.Request) error {
 		if d.text != base64.StdEncoding.EncodeToString(sum) {
 			return &core.Error{
 				Reason: core.ErrNoMatch,
-				Detail: "the " + d.key + " in Content-Digest is not the hash of this body: the body was changed on the way. Does something upstream decompress it?",
+				Detail: "the " + d.key + " in Content-Digest is not the hash of this body: was the body changed on the way? Does something upstream decompress it?",
 			}
 		}
 	}
@@ -596,7 +598,7 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 		k.alg, text = text[:i], text[i+1:]
 		if at := strings.LastIndexByte(k.alg, '@'); at >= 0 {
 			if k.id, k.alg = k.alg[:at], k.alg[at+1:]; !visible(k.id) {
-				return nil, errors.New("the key id before the @ must be 1 to 256 printable ASCII characters")
+				return nil, errors.New("the key id before the @ must be 1 to 256 printable ASCII characters without spaces")
 			}
 		}
 		if k.alg == "" {
@@ -605,7 +607,7 @@ func (*httpSignatures) ParseKey(text string) (core.VerifyKey, error) {
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) == 0 || strings.ContainsAny(text, "\r\n") {
-		return nil, errors.New("the key is not padded standard base64 on one line: write the key as " + httpKeyForms)
+		return nil, errors.New("the key is empty or is not padded standard base64 on one line: write the key as " + httpKeyForms)
 	}
 	if k.alg == "" {
 		k.alg, err = algorithmOf(raw)
@@ -656,8 +658,10 @@ func algorithmOf(raw []byte) (string, error) {
 			return "ecdsa-p256-sha256", nil
 		}
 		return "ecdsa-p384-sha384", nil // publicKey rejects any other curve
+	case *rsa.PublicKey:
+		return "", errors.New("an RSA key fits two algorithms: put rsa-pss-sha512: or rsa-v1_5-sha256: before it, whichever the sender uses")
 	}
-	return "", errors.New("an RSA key fits two algorithms: put rsa-pss-sha512: or rsa-v1_5-sha256: before it, whichever the sender uses")
+	return "", errors.New("this is neither an Ed25519, an ECDSA nor an RSA key: copy the sender's public key again")
 }
 
 func macKey(raw []byte) (core.VerifyKey, error) {

@@ -105,11 +105,11 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	region := parts[3]
 	switch {
 	case len(region) < 3 || len(region) > 32 || !only(region, "-0123456789abcdefghijklmnopqrstuvwxyz"):
-		return nil, errors.New("the ARN has no region in its fourth part: " + want)
+		return nil, errors.New("the ARN has no valid region in its fourth part: " + want)
 	case len(parts[4]) != 12 || !only(parts[4], "0123456789"):
 		return nil, errors.New("the ARN has no account of 12 digits in its fifth part: " + want)
 	case !isTopicName(parts[5]):
-		return nil, errors.New("the ARN does not end with a topic name: give the ARN of the topic, not of a subscription")
+		return nil, errors.New("the ARN does not end with a valid topic name: " + want)
 	}
 	k := &snsKey{topic: arn, host: "sns." + region + "." + suffix, certs: s.certs, sha1: s.o.DangerouslyAcceptSHA1}
 	// The names in SNS certificates, in order: in older regions, in newer regions, and in other
@@ -167,7 +167,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	a.ID, _ = o.text("MessageId")
 	if !visible(a.ID) {
-		return malformed("the MessageId must be 1 to 256 printable ASCII characters")
+		return malformed("the MessageId must be 1 to 256 printable ASCII characters without spaces")
 	}
 	a.IDSigned = true
 	var label string
@@ -182,7 +182,7 @@ func (s *sns) ReadBody(r *core.Request, a *core.Attempt) error {
 	}
 	signature, ok := o.text("Signature")
 	if !ok {
-		return malformed("the body has no Signature")
+		return malformed("Signature in the body is missing or is not a string")
 	}
 	a.Signatures = append(a.Signatures, core.Signature{Label: label, Text: signature})
 	for _, text := range m.fields {
@@ -209,7 +209,7 @@ func readSNS(o object) (*snsMessage, error) {
 	case "SubscriptionConfirmation", "UnsubscribeConfirmation":
 		names = []string{"Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
 	default:
-		return nil, malformed("the body's Type is not one that SNS sends. With raw message delivery, SNS signs nothing: turn raw message delivery off")
+		return nil, malformed("the body's Type is missing or is not one that SNS sends. If the subscription has raw message delivery, turn it off, because SNS then signs nothing")
 	}
 	// A handler must not find a name that is signed only in another type, because here it is
 	// unsigned.

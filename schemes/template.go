@@ -528,7 +528,7 @@ func (s *templated) checkIdentity() (mistakes []error) {
 	case s.signsID():
 		mistakes = append(mistakes, errors.New("the Topic has no effect with a signed ID: leave it out"))
 	case t.Stamping == core.StampedEachAttempt && !s.delivers():
-		mistakes = append(mistakes, errors.New("a Topic alone cannot distinguish a retry from another event: if each attempt has its own time, set an unsigned ID too"))
+		mistakes = append(mistakes, errors.New("Stamping is core.StampedEachAttempt, so a Topic alone cannot distinguish a retry from another event: set an unsigned ID too"))
 	}
 	return mistakes
 }

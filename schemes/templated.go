@@ -188,12 +188,13 @@ func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
 	}
 	if len(a.Signatures) == 0 {
 		name := s.t.Signature.name()
-		if s.t.Label == "" {
-			return missing(name)
+		signature := "signature"
+		if s.t.Label != "" {
+			signature = strconv.Quote(s.t.Label) + " signature"
 		}
 		return &core.Error{
 			Reason: core.ErrMissingHeader,
-			Detail: name + " is missing or has no " + strconv.Quote(s.t.Label) + " signature: is this the right sender, or does a proxy drop the header?",
+			Detail: name + " is missing or has no " + signature + ": is this the right sender, or does a proxy drop it?",
 		}
 	}
 	return nil
@@ -318,7 +319,7 @@ func (f *Field) unsigned(h core.Header, list string) (string, error) {
 	case text == "":
 		return "", malformed(f.name() + " is empty")
 	case !visible(text):
-		return "", malformed(f.name() + " must be 1 to 256 printable ASCII characters")
+		return "", malformed(f.name() + " must be 1 to 256 printable ASCII characters without spaces")
 	}
 	return text, nil
 }
@@ -342,7 +343,7 @@ func (f *Field) name() string {
 func (s *templated) setID(id string, a *core.Attempt) error {
 	switch {
 	case !visible(id):
-		return malformed("the message id must be 1 to 256 printable ASCII characters")
+		return malformed("the message id must be 1 to 256 printable ASCII characters without spaces")
 	case !s.has(partID):
 	// A fixed length marks the end of the id, so it needs no fence.
 	case s.t.IDLength != 0 && len(id) != s.t.IDLength:
@@ -357,6 +358,9 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 }
 
 const maxVisible = 256
+
+// inJSON is for errors about a value that find does not find.
+const inJSON = " (a number, or a string without escapes)"
 
 // visible reports whether an id is 1 to 256 characters of printable ASCII. Such
 // an id is safe in logs, headers and store keys.
@@ -696,7 +700,7 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 	if s.at.timestamp != 0 {
 		text, ok := found.textOf(body, s.at.timestamp)
 		if !ok {
-			return malformed("the body has no timestamp at " + strings.Join(s.t.Timestamp.path, "."))
+			return malformed("the body has no timestamp at " + strings.Join(s.t.Timestamp.path, ".") + inJSON)
 		}
 		at, err := s.t.Unit.parse(string(text))
 		if err != nil {
@@ -708,7 +712,7 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 		if !s.has(partID) {
 			s.readBodyID(body, found, a)
 		} else if text, ok := found.textOf(body, s.at.id); !ok {
-			return malformed("the body has no id at " + strings.Join(s.t.ID.path, "."))
+			return malformed("the body has no id at " + strings.Join(s.t.ID.path, ".") + inJSON)
 		} else if err := s.setID(string(text), a); err != nil {
 			return err
 		}
@@ -720,7 +724,7 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 			a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
 		// The further places of More may be absent.
 		case i == 0:
-			return malformed("the body has no signature at " + strings.Join(s.t.Signature.path, "."))
+			return malformed("the body has no signature at " + strings.Join(s.t.Signature.path, ".") + inJSON)
 		}
 	}
 	if a.IDSigned {
@@ -762,7 +766,7 @@ func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	// An id identifies only one of several events.
 	if found.several {
 		if s.t.Batch == BatchRefused {
-			a.Unidentified = malformed("the body has other events besides the one at " + strings.Join(path, ".") + ": set Template.Batch to say how such a body is identified")
+			a.Unidentified = malformed("the body has other events besides the one at " + strings.Join(path, ".") + ". In your own Template, set Batch to say how such a body is identified")
 		}
 		return // the signed content identifies it
 	}
@@ -771,8 +775,8 @@ func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	case ok && visible(text):
 		a.ID, a.IDSigned = string(text), true
 	case ok:
-		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body must be 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body must be 1 to 256 printable ASCII characters without spaces")
 	case !s.t.IDOptional:
-		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + ", where this sender's messages have an id: is this the right sender? In your own Template, check the path, or set IDOptional")
+		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + inJSON + ", where this sender's messages have an id: is this the right sender? In your own Template, check the path, or set IDOptional")
 	}
 }

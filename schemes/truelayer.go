@@ -118,7 +118,7 @@ func checkSigned(names []string) error {
 	timed := false
 	for i, name := range names {
 		if i == maxComponents || name == "" || slices.ContainsFunc([]byte(name), func(c byte) bool { return !isTokenByte(c) }) {
-			return malformed("\"tl_headers\" in the JWS must be a list of at most 32 header names")
+			return malformed("\"tl_headers\" in the JWS must be a string of 1 to 32 header names, separated by commas without spaces")
 		}
 		for _, other := range names[:i] {
 			if strings.EqualFold(name, other) {
@@ -166,7 +166,7 @@ func (s *trueLayer) ReadBody(r *core.Request, a *core.Attempt) error {
 	a.Content.WriteBody(base64.RawURLEncoding.AppendEncode(nil, append(text, r.Body...)))
 	id, ok := find(r.Body, []string{"event_id"})
 	if !ok || !visible(string(id)) {
-		a.Unidentified = malformed("event_id in the body is missing, or is not an id of 1 to 256 printable ASCII characters")
+		a.Unidentified = malformed("event_id in the body is missing, or is not an id of 1 to 256 printable ASCII characters without spaces")
 		return nil
 	}
 	a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)

@@ -220,7 +220,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 		got := sha256.Sum256(r.Body)
 		var text [2 * sha256.Size]byte
 		if hex.Encode(text[:], got[:]); sum[len(sum)-len(text):] != string(text[:]) {
-			return noMatch("bodySHA256 in the URL is not the hash of this body: the body was changed on the way")
+			return noMatch("bodySHA256 in the URL is not the hash of this body: was the body changed on the way?")
 		}
 		a.BodySigned = true
 		return nil

@@ -78,12 +78,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errRefused):
 		return exitFailed
 	case errors.As(err, &usage):
-		c.note("hookonce: %s", printable(err.Error()))
+		c.note("hookonce: %s", printable(unnamed(err)))
 		return exitUsage
 	default: // a full disk, a port in use
-		c.note("hookonce: %s", printable(strings.Replace(err.Error(), ": hookonce: ", ": ", 1))) // part of the text may come from a server
+		c.note("hookonce: %s", printable(unnamed(err))) // part of the text may come from a server
 		return exitFailed
 	}
+}
+
+// unnamed returns the text of an error without the name that package core
+// writes before its errors, because the program writes that name itself.
+func unnamed(err error) string {
+	text := strings.TrimPrefix(err.Error(), "hookonce: ")
+	return strings.NewReplacer(": hookonce: ", ": ", "\nhookonce: ", "\n").Replace(text)
 }
 
 func dispatch(ctx context.Context, args []string, c *console) error {

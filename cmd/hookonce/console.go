@@ -143,10 +143,12 @@ func (c *console) read(name, flagName string) ([]byte, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxFile+1))
 	switch {
+	case err != nil && name == "-":
+		return nil, usageError(flagName + ": standard input cannot be read: " + cause(err))
 	case err != nil:
 		return nil, cannot(flagName, "read", err)
 	case len(text) > maxFile:
-		return nil, usageError(flagName + ": the file is larger than 64 MiB: is it the right file?")
+		return nil, usageError(flagName + ": the input is larger than 64 MiB: is it the right one?")
 	}
 	return text, nil
 }

@@ -126,7 +126,7 @@ func secretFile(c *console, name, flagName string) (fields []string, whole bool,
 	}
 	fields = strings.Fields(string(text))
 	if len(fields) == 0 {
-		return nil, false, usageError(flagName + ": the file is empty: put the secret into it")
+		return nil, false, usageError(flagName + ": the input is empty or only white space: put the secret into it")
 	}
 	return fields, len(fields) == 1 && fields[0] == string(text), nil
 }
@@ -185,7 +185,7 @@ func (r *receiver) othersKeys(c *console) (map[string]*core.Keys, error) {
 	for _, text := range r.others {
 		name, file, ok := strings.Cut(text, "=")
 		if !ok || name == "" || len(name) > 64 || file == "" {
-			return nil, usageError("--other must be NAME=FILE, such as --other test=test-secret.txt")
+			return nil, usageError("--other must be NAME=FILE, with a name of at most 64 bytes, such as --other test=test-secret.txt")
 		}
 		texts, _, err := secretFile(c, file, "--other")
 		if err != nil {

@@ -43,7 +43,7 @@ func newForwarder(to string, h hidden, clock func() time.Time) (*forwarder, erro
 	}
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return nil, usageError("--forward-to must be a URL such as http://localhost:3000/hook")
+		return nil, usageError("--forward-to must be a URL such as http://localhost:3000/hook, without a user name or a fragment")
 	}
 	return &forwarder{to: u, through: transport(), hidden: h, clock: clock}, nil
 }

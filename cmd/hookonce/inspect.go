@@ -89,7 +89,7 @@ func (f *forwarder) again(done string) func(context.Context, *inspect.Delivery) 
 		_, result := f.send(ctx, &exchange{method: r.Method, target: r.URL, host: r.Host, header: header}, r.Body)
 		result.Millis = f.clock().Sub(began).Milliseconds()
 		if result.Status == 0 {
-			return "", errors.New("the request was not " + done + ": " + result.String())
+			return "", errors.New("the request got no response: " + result.String())
 		}
 		return done + ": " + result.String(), nil
 	}

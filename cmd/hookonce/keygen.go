@@ -95,7 +95,7 @@ func (k *keygen) make() (keys, error) {
 	secret := hex.EncodeToString(raw[:])
 	probe := &core.Request{Method: http.MethodPost, URL: "/", Header: http.Header{}}
 	if err := schemes.Sign(scheme, probe, "", time.Unix(1_700_000_000, 0), secret); errors.Is(err, errors.ErrUnsupported) {
-		return keys{}, usageError("the sender creates the keys of " + k.scheme + ": copy them from the sender")
+		return keys{}, usageError("cannot create a secret for " + k.scheme + ": copy it from the sender")
 	}
 	return keys{Secret: secret}, nil
 }

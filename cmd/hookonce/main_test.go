@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -124,7 +126,7 @@ func TestAMistakeIsOneLineThatSaysWhatToDo(t *testing.T) {
 		"fiber v3":                  {[]string{"listen", "--secret-file", secret, "--framework", "fiberv3"}, "cd examples/fiberv3 && go run ."},
 		"a status that is none":     {[]string{"listen", "--secret-file", secret, "--answer", "ok"}, "503,200"},
 		"a pair for another scheme": {[]string{"keygen", "--pair", "--scheme", "github"}, "--pair"},
-		"keys that a sender makes":  {[]string{"keygen", "--scheme", "sendgrid"}, "the sender creates"},
+		"keys that a sender makes":  {[]string{"keygen", "--scheme", "sendgrid"}, "copy it from the sender"},
 		"a file that is there":      {[]string{"keygen", "--out", secret}, "exists"},
 		"others without a file":     {[]string{"explain", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--other", "x"}, "NAME=FILE"},
 		"a reason that is none":     {[]string{"explain", "--secret-file", secret, "--request", file(t, "POST / HTTP/1.1\n\n"), "--reason", "No!"}, "body-consumed"},
@@ -535,5 +537,25 @@ func TestWhiteSpaceInAFileOfSecretsIsNoted(t *testing.T) {
 		if strings.Contains(got.errs, noted) != tt.want || strings.Contains(got.errs, secret) {
 			t.Errorf("%s: %s%s", name, got.out, got.errs)
 		}
+	}
+}
+
+// Package core writes the name before each of its errors, and so does the program.
+func TestTheNameIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{
+		"an error alone":         errors.New("hookonce: no"),
+		"an error of a command":  errors.New("seen: hookonce: no"),
+		"an error in an error":   errors.New("seen: hookonce: no: hookonce: neither"),
+		"two errors":             errors.Join(errors.New("hookonce: no"), errors.New("hookonce: neither")),
+		"a mistake in the usage": fmt.Errorf("seen: %w", usageError("--key: hookonce: no")),
+	} {
+		if got := unnamed(err); strings.Contains(got, "hookonce: ") || !strings.Contains(got, "no") {
+			t.Errorf("%s: it says %q", name, got)
+		}
+	}
+	got := hookonce(t, "", nil, "seen", "show", "--store", "redis://127.0.0.1:1", "--namespace", "x", "--id", "msg_1")
+	if got.code != 1 || strings.Count(got.errs, "hookonce: ") != 1 {
+		t.Errorf("%+v", got)
 	}
 }

@@ -51,7 +51,7 @@ type signer struct {
 func (m *message) signer(c *console, to string) (*signer, error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return nil, usageError("the address is not a URL such as https://example.com/hook")
+		return nil, usageError("the address must be a URL such as https://example.com/hook, without a user name or a fragment")
 	}
 	if u.Path == "" {
 		u.Path = "/"
@@ -117,7 +117,7 @@ func (m *message) header(body []byte) (http.Header, error) {
 		name, value, ok := strings.Cut(text, ":")
 		value = strings.TrimSpace(value)
 		if !ok || name == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
-			return nil, usageError("--header must be \"Name: value\" on one line")
+			return nil, usageError("--header must be \"Name: value\" on one line, without white space in the name")
 		}
 		h.Set(name, value)
 	}

@@ -41,7 +41,7 @@ func parseSchedule(text string) (schedule, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		d, err := time.ParseDuration(part)
 		if err != nil || d < 0 || d > maxWait {
-			return nil, usageError("--schedule: " + didYouMean(part, scheduleNames()) + "choose once, standard, fast, or the wait before each attempt, such as 0,1s,5s,1m")
+			return nil, usageError("--schedule: " + didYouMean(part, scheduleNames()) + "choose once, standard, fast, or the wait before each attempt, at most 168h each, such as 0,1s,5s,1m")
 		}
 		s = append(s, d)
 	}

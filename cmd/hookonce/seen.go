@@ -149,7 +149,7 @@ func (s *seen) open(c *console) (store core.SeenStore, done func(), err error) {
 	}
 	at, err := url.Parse(text)
 	if err != nil {
-		return nil, nil, usageError("--store is not a URL: escape special characters in the password, such as / as %2F")
+		return nil, nil, usageError("--store is not a valid URL: if the password has special characters, escape them, such as / as %2F")
 	}
 	known := []string{"redis", "rediss", "postgres", "postgresql", "mysql", "mariadb", "sqlite"}
 	switch {
@@ -232,7 +232,7 @@ func (s *seen) ofRequest(ctx context.Context, c *console) (name string, key core
 	switch {
 	case !ok && d.Err() != nil:
 		s.remind(c, d.Err().Reason)
-		return "", key, fmt.Errorf("--request: the receiver refuses the request, so there is no record of the request: %s", plain(d.Err()))
+		return "", key, fmt.Errorf("--request: the receiver refuses the request, so its record cannot be found: %s", plain(d.Err()))
 	case !ok:
 		return "", key, errors.New("--request: the request is a handshake, which leaves no record")
 	case m.IDSigned && m.ID != "":

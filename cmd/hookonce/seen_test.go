@@ -29,7 +29,7 @@ func TestSeenWantsTheRequestThatTheReceiverTakes(t *testing.T) {
 	secret := file(t, core.GenerateSecret())
 	got := hookonce(t, "POST / HTTP/1.1\nwebhook-id: a\nwebhook-timestamp: 1700000000\nwebhook-signature: v1,AAAA\n\nx", nil, "seen", "show",
 		"--store", "redis://127.0.0.1:1", "--namespace", "x", "--secret-file", secret, "--request", "-", "--now", "1700000000")
-	if got.code != 1 || !strings.Contains(got.errs, "the receiver refuses the request, so there is no record of the request") {
+	if got.code != 1 || !strings.Contains(got.errs, "the receiver refuses the request, so its record cannot be found") {
 		t.Errorf("%+v", got)
 	}
 }

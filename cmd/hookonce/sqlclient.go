@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -93,7 +94,7 @@ func newSQLEngine(store *url.URL) (*sqlEngine, error) {
 	default: // sqlite
 		file := store.Opaque + store.Path
 		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() { //nolint:gosec // the user names the file; the client would create a missing one
-			return nil, usageError("--store: the SQLite file does not exist: check the path in sqlite:PATH")
+			return nil, usageError("--store: found no regular file at the path in sqlite:PATH: check the path")
 		}
 		if strings.HasPrefix(file, "-") {
 			file = "./" + file
@@ -194,7 +195,7 @@ func (s *sqlSession) run(ctx context.Context, query string, args []driver.NamedV
 	if said := strings.Join(strings.Fields(s.errs.String()), " "); said != "" {
 		return nil, 0, errors.New(said)
 	}
-	return nil, 0, fmt.Errorf("%s exited: %w", s.engine.programs[0], err)
+	return nil, 0, fmt.Errorf("%s exited: %w", filepath.Base(s.cmd.Path), err)
 }
 
 var placeholders = regexp.MustCompile(`\?|\$\d+`)
@@ -254,7 +255,7 @@ func (s *sqlSession) QueryContext(ctx context.Context, query string, args []driv
 		}
 		value, err := hex.DecodeString(line)
 		if err != nil {
-			return nil, fmt.Errorf("the output of %s is not a record", s.engine.programs[0])
+			return nil, fmt.Errorf("the output of %s is not a record", filepath.Base(s.cmd.Path))
 		}
 		r.values = append(r.values, value)
 	}

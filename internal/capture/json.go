@@ -83,7 +83,7 @@ func each(text json.RawMessage, do func(item json.RawMessage) error) error {
 			return errKind
 		}
 		if n == maxItems {
-			return errors.New("a list in the JSON has more than 100,000 items: keep one request")
+			return errors.New("an array in the JSON has more than 100,000 items: keep one request")
 		}
 		if err := do(item); err != nil {
 			return err
@@ -206,7 +206,7 @@ func (r *Request) setHeaders(text json.RawMessage) error {
 	return nil
 }
 
-var errHeaders = errors.New("the headers are neither an object of names and values nor a list of headers")
+var errHeaders = errors.New("the headers must be a JSON object of names and values, or a JSON array of headers. A value must be a string, a number or an array of strings")
 
 func (r *Request) addJSON(name, value string) error {
 	if err := r.add(name, value); err != nil {

@@ -111,7 +111,7 @@ func (r *request) ReadBody(limit int64, timeout time.Duration) ([]byte, error) {
 	if r.v.Forgets() {
 		if prefork := r.app.Prefork(); prefork != "" {
 			return nil, &core.Error{Reason: core.ErrMisconfigured, Detail: prefork + " is on, but the seen-id store is in memory: each child process has its own store, so " +
-				"every message would be handled once in each process. Use a shared store, or turn off Prefork"}
+				"a message could be handled once in each process. Use a shared store, or turn off Prefork"}
 		}
 	}
 	req := &r.c.Request
@@ -194,5 +194,5 @@ func tooLarge() error {
 
 func consumed() error {
 	return &core.Error{Reason: core.ErrBodyConsumed, Detail: "the body does not have the length that the sender announced: middleware upstream of " +
-		"hookonce reads or replaces it. Mount that middleware downstream of hookonce"}
+		"hookonce reads or replaces it, or the connection ended early. Mount such middleware downstream of hookonce"}
 }

@@ -202,10 +202,10 @@ func TestBrokenEngine(t *testing.T) {
 func TestSuiteCatchesBrokenEngines(t *testing.T) {
 	t.Parallel()
 	for fault, by := range map[string]struct{ suite, check string }{
-		"overwrites":               {"one winner", "for a key without a value replaced a value"},
-		"creates over a value":     {"one winner", "for a key without a value replaced a value"},
+		"overwrites":               {"one winner", "with the zero revision replaced an existing value"},
+		"creates over a value":     {"one winner", "with the zero revision replaced an existing value"},
 		"compares in the client":   {"one winner", ""},
-		"written whatever happens": {"one winner", "for a key without a value replaced a value"},
+		"written whatever happens": {"one winner", "with the zero revision replaced an existing value"},
 		"set if absent only":       {"one takeover", "newest revision did not write"},
 		"never compares equal":     {"fencing", "without -C"},
 		"reads from a cache":       {"linearizable", "read from the primary"},

@@ -26,7 +26,7 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 func (s *Store) check(ctx context.Context) error {
-	const compare = "Put must compare the revision and write in one step of the engine"
+	const compare = "Put must compare the revision and write in one atomic operation of the engine"
 	var id core.Key
 	_, _ = rand.Read(id[:]) // never fails
 	name := s.namespace + "." + hex.EncodeToString(id[:])
@@ -35,14 +35,14 @@ func (s *Store) check(ctx context.Context) error {
 	none, before, err := s.get(ctx, name)
 	switch {
 	case err != nil:
-		return fmt.Errorf("casstore: Check: Get must return nil and no error for a key without a value: %w", err)
+		return fmt.Errorf("casstore: Check: Get failed for a new key (for a key without a value it must return nil and no error): %w", err)
 	case none != nil:
 		return fmt.Errorf("casstore: Check: Get returned %d bytes for a new key: it must use the whole key, and return nil if there is no value", len(none))
 	}
 	if err := s.mustPut(ctx, name, first, before, true, "Put did not write the first value of a new key"); err != nil {
 		return err
 	}
-	if err := s.mustPut(ctx, name, second, s.absent, false, "Put for a key without a value replaced a value: "+compare); err != nil {
+	if err := s.mustPut(ctx, name, second, s.absent, false, "Put with the zero revision replaced an existing value: "+compare); err != nil {
 		return err
 	}
 	held, revision, err := s.get(ctx, name)

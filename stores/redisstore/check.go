@@ -10,7 +10,7 @@ import (
 // ErrNotSeen is wrapped by the error of [Store.Check] if Check found no fault,
 // but the server hides a setting. Managed services do that. Check that setting
 // by hand.
-var ErrNotSeen = errors.New("cannot be read by this user")
+var ErrNotSeen = errors.New("cannot be read")
 
 // Check checks that the server responds, lets this user claim, is not a
 // read-only replica, evicts nothing, and keeps its data across a restart. It
@@ -75,7 +75,10 @@ func (s *Store) Check(ctx context.Context) error {
 // saves describes the records that a server without an append-only file loses
 // in a restart.
 func (s *Store) saves(ctx context.Context) string {
-	if save, err := s.config(ctx, "save"); err == nil && save == "" {
+	switch save, err := s.config(ctx, "save"); {
+	case err != nil:
+		return "does not show whether it saves snapshots. A restart loses the records since the last one, or all"
+	case save == "":
 		return "saves nothing. A restart loses all records"
 	}
 	return "saves only snapshots. A restart loses the records since the last one"

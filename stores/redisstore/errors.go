@@ -49,13 +49,13 @@ func explain(err error) error {
 	}
 	var unreachable net.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &unreachable) && unreachable.Timeout():
 		return fmt.Errorf("redisstore: the server did not respond in time: it is stalled, too slow or unreachable. Check that the server runs, and check the "+
 			"client's address: %w", err)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("redisstore: the call was cancelled: %w", err)
 	case errors.As(err, &unreachable), isCut(err):
-		return fmt.Errorf("redisstore: the server cannot be reached: check that the server runs, and check the client's address: %w", err)
+		return fmt.Errorf("redisstore: the server cannot be reached, or the connection was closed: check that the server runs, and check the client's address: %w", err)
 	default:
 		return fmt.Errorf("redisstore: %w", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -129,6 +131,16 @@ func TestACancelledCallIsNotATimeout(t *testing.T) {
 	})
 	_, err := s.Swap(ctx, core.Key{1}, core.Value{}, core.Value{1}, time.Minute)
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "was cancelled") || strings.Contains(err.Error(), "in time") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestAReadThatTimesOutIsNotAnUnreachableServer: a client has its own time limit, besides ctx.
+func TestAReadThatTimesOutIsNotAnUnreachableServer(t *testing.T) {
+	t.Parallel()
+	cause := &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	_, err := swap(func(context.Context, ...any) (any, error) { return nil, cause })
+	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "did not respond in time") {
 		t.Errorf("error %v", err)
 	}
 }

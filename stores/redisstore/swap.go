@@ -152,7 +152,7 @@ func (s *Store) askAll(ctx context.Context, all []*swap) error {
 		for _, c := range all {
 			c.reply = ""
 		}
-		return fmt.Errorf("the reply to the script has the unexpected type %T: does something between the client and the server change replies?", reply)
+		return fmt.Errorf("the reply to the script (%T) cannot be read: does something between the client and the server change replies?", reply)
 	}
 	return nil
 }

@@ -357,7 +357,7 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT CONCAT(@@global.read_only, '')",
 				wrong:   []string{"1", "on"},
-				finding: "the server is a read-only replica: connect to the primary",
+				finding: "the server is read-only, as a read-only replica is: connect to the primary, or run SET GLOBAL read_only = OFF",
 			},
 			{
 				query:   "SELECT CONCAT(@@autocommit, '')",
@@ -368,7 +368,7 @@ func (d Dialect) settings() []setting {
 			{
 				query: "SELECT CONCAT(@@completion_type, '')",
 				wrong: []string{"1", "2", "CHAIN", "RELEASE"},
-				finding: "completion_type is not NO_CHAIN, so a transaction stays open after COMMIT, and its claims are not committed: remove " +
+				finding: "completion_type is not NO_CHAIN, so each COMMIT begins another transaction or ends the connection, and claims can be lost: remove " +
 					"completion_type from the DSN, or run SET GLOBAL completion_type = NO_CHAIN",
 				open: true,
 			},
@@ -398,7 +398,7 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT CASE WHEN file = '' THEN 'memory' ELSE 'file' END FROM pragma_database_list WHERE name = 'main'",
 				wrong:   []string{"memory"},
-				finding: "the database is in memory, and each connection has its own database: open a file, or use stores/memstore",
+				finding: "the database is in memory or temporary, so its records are lost with its connections: open a file, or use stores/memstore",
 			},
 			{
 				query:   "SELECT type FROM sqlite_master WHERE name = 'hookonce_seen'",

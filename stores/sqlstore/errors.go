@@ -115,25 +115,27 @@ func (s *Store) remedy(err error) string {
 	case is(c, "55000", "1471", "because it is a view"):
 		return "hookonce_seen is a view, or is not ready: create the table as in stores/sqlstore/schema/" + s.stmts.file
 	case is(c, "28P01", "28000", "1045", "1698"):
-		return "the database refuses the user or the password: check the credentials in the DSN"
+		return "the database refuses the user or the password, or this client's address or encryption: check the credentials in the DSN and, in PostgreSQL, pg_hba.conf"
 	case is(c, "3D000", "1049"):
 		return "the database does not exist: create it, or correct its name in the DSN"
 	case is(c, "42501") && strings.Contains(err.Error(), "row-level security"):
 		return "row-level security of hookonce_seen denies this user access: run " + policy
 	case is(c, "42501", "1142", "1044", "1143"):
 		return "the user lacks a privilege: run GRANT SELECT, INSERT, UPDATE, DELETE ON hookonce_seen"
-	case strings.Contains(err.Error(), "statement pooling mode"), s.dialect == Postgres && errors.Is(err, errBegin) && is(c, "bad connection"):
+	case s.dialect == Postgres && errors.Is(err, errBegin) && is(c, "bad connection"):
+		return "the connection ended when a transaction began. If PgBouncer pools statements, set pool_mode = transaction or session"
+	case strings.Contains(err.Error(), "statement pooling mode"):
 		return "PgBouncer pools statements, but transactions need another mode: set pool_mode = transaction or session"
 	case s.dialect == Postgres && is(c, "42P05", "26000", "08P01"):
-		return "a pooler such as PgBouncer (pool_mode = transaction) spreads a connection's statements over several server connections, and this driver " +
+		return "a pooler such as PgBouncer (pool_mode = transaction) probably spreads a connection's statements over several server connections, and this driver " +
 			"is not configured for that. For pgx, add default_query_exec_mode=exec (or cache_describe, simple_protocol) to the DSN; for lib/pq, add " +
 			"binary_parameters=yes. Or set pool_mode = session"
 	case is(c, "57014", "1969", "3024", "1317"):
-		return "the database cancelled the statement: raise statement_timeout (MariaDB: max_statement_time) for this user, or find what holds a lock"
+		return "the database cancelled the statement: raise statement_timeout (MariaDB: max_statement_time, MySQL: max_execution_time) for this user, or find what holds a lock"
 	case is(c, "1153", "packet for query is too large"):
 		return smallPacket
 	case is(c, "25006", "1290", "1792", "1836", "readonly database"):
-		return "the database is read-only: connect to the primary, or make the file and its folder writable"
+		return "the database is read-only, or the transaction is: connect to the primary, begin a transaction that may write, or make the file and its folder writable"
 	case is(c, "53100", "1021", "1114", "database or disk is full"):
 		return "the database has no room: make room, and purge expired records (PurgeEvery)"
 	case is(c, "53300", "1040", "1203"):
@@ -142,7 +144,7 @@ func (s *Store) remedy(err error) string {
 		return "the file cannot be opened: does its folder exist, and may this user write to it?"
 	case is(c, "57P01", "57P02", "57P03", "57P05", "1053", "connection refused", "no such host", "bad connection", "invalid connection",
 		"unexpected EOF", "connection reset", "broken pipe", "i/o timeout", "closed network connection"):
-		return "the database cannot be reached: is it up, and is the address in the DSN right?"
+		return "the database cannot be reached, or the connection was closed: is it up, and is the address in the DSN right?"
 	case s.dialect == SQLite && conflict(err):
 		return "another writer holds the file's lock: keep write transactions short, and begin them with BEGIN IMMEDIATE (_txlock=immediate)"
 	case conflict(err):

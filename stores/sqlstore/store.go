@@ -77,7 +77,7 @@ func (s *Store) mistake() error {
 	case s.stmts.file == "":
 		return errors.New("sqlstore: New got no dialect: pass sqlstore.Postgres, sqlstore.MySQL or sqlstore.SQLite")
 	case s.namespace == "" || len(s.namespace) > 64 || strings.ContainsFunc(s.namespace, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return fmt.Errorf("sqlstore: the namespace %q must be 1 to 64 printable ASCII characters, such as the name of the endpoint", s.namespace)
+		return fmt.Errorf("sqlstore: the namespace %q must be 1 to 64 printable ASCII characters without spaces, such as the name of the endpoint", s.namespace)
 	}
 	return nil
 }
