@@ -148,7 +148,7 @@ func TestSeenShowsAndForgetsWhatAVerifierWrote(t *testing.T) {
 				t.Fatal(got)
 			}
 			state("released", 0)
-			if _, errs := seen("forget", 1); !strings.Contains(errs, "nothing to forget") {
+			if _, errs := seen("forget", 1); !strings.Contains(errs, "nothing was forgotten") {
 				t.Error(errs)
 			}
 
