@@ -192,7 +192,7 @@ func (s *anyOf) cut(text string) (named, secret string, err error) {
 	}
 	named, secret, ok := strings.Cut(text, ":")
 	if !ok || !slices.ContainsFunc(s.members, func(m member) bool { return m.Name() == named }) {
-		return "", "", errors.New("cannot tell whether this text is a shared secret or a public key: put one of these scheme names before the text: " + s.names())
+		return "", "", errors.New("cannot tell whether this text is a shared secret or a public key: begin the text with the name of its scheme, which is one of " + s.names())
 	}
 	return named, secret, nil
 }

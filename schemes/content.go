@@ -142,6 +142,14 @@ func (p part) name() string {
 	return p.field.name()
 }
 
+// where returns the place in a request that has the text of part i.
+func (s *templated) where(i int) string {
+	if s.parts[i].kind == partNonce {
+		return s.t.Nonce.name()
+	}
+	return s.parts[i].name()
+}
+
 // free reports whether a part is a text of arbitrary length.
 func (s *templated) free(p part) bool {
 	return p.kind == partID && s.t.IDLength == 0 || p.kind == partNonce || p.kind == partValue
@@ -184,17 +192,17 @@ func (s *templated) has(kind partKind) bool { return s.place[kind] != 0 }
 // comes after the body, the literal before it. fenced also rejects a value
 // whose edge and fence together form an earlier fence.
 func (s *templated) fenced(i int, value string) error {
-	text, spaces := value, "spaces"
+	text, allowed := value, "printable ASCII characters without spaces"
 	// Many headers have spaces inside, such as Content-Type and Date. Outer ones could get lost on
 	// the way.
 	if p := &s.parts[i]; p.kind == partValue && p.field.header != "" {
-		spaces = "a space at either end"
+		allowed = "printable ASCII characters or spaces, with no space at either end"
 		if strings.Trim(text, " ") == text {
 			text = strings.ReplaceAll(text, " ", "_")
 		}
 	}
 	if !visible(text) {
-		return malformed(s.parts[i].name() + " must be 1 to 256 printable ASCII characters without " + spaces)
+		return malformed(s.where(i) + " must be 1 to 256 " + allowed)
 	}
 	fence, whole := "", true
 	if body := s.index(partBody); 0 <= body && body < i {
@@ -211,7 +219,7 @@ func (s *templated) fenced(i int, value string) error {
 		}
 	}
 	if fence != "" && !whole {
-		return malformed("cannot tell where " + s.parts[i].name() + " begins or ends in the signed text, so one signature would fit two messages")
+		return malformed("cannot tell where " + s.where(i) + " begins or ends in the signed text, so one signature would fit two messages")
 	}
 	return nil
 }

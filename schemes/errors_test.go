@@ -56,7 +56,7 @@ func TestEachConditionHasATrueText(t *testing.T) {
 		"a Hygraph body that is not UTF-8": {schemes.Hygraph(), request("\xff", "Gcms-Signature", "sign=AAAA, env=master, t=1700000000000"), "the body is not UTF-8"},
 		"a signed header with a space at its end": {
 			template(schemes.Template{Name: "x", Content: "{header:X-Topic}.{body}", Signature: schemes.Header("X-S")}),
-			request("{}", "X-S", "AAAA", "X-Topic", "order created "), "without a space at either end",
+			request("{}", "X-S", "AAAA", "X-Topic", "order created "), "no space at either end",
 		},
 		"two names in a body that differ in case": {
 			schemes.SNS(schemes.SNSOptions{}), request(`{"Type":"Notification","type":"x"}`), "are equal or differ only in case",

@@ -71,7 +71,7 @@ func parseDetached(text, alg string) (token jwt, header object, err error) {
 	}
 	first, signature, ok := strings.Cut(text, "..")
 	if !ok || signature == "" || strings.Contains(first+signature, ".") {
-		return jwt{}, nil, malformed("the signature is not a detached JWS: it must have a header, two dots and a signature")
+		return jwt{}, nil, malformed("the token is not a detached JWS: it must be a JWS header, two dots and a signature")
 	}
 	header, kid, err := joseHeader(first, alg)
 	return jwt{kid: kid, signed: first, signature: signature}, header, err

@@ -330,7 +330,7 @@ func checkComponent(name string) string {
 	case "@method", "@target-uri", "@authority", "@scheme", "@path", "@query", "@request-target", "@query-param":
 		return ""
 	case "host":
-		return "is not supported, because the public address is configured: use \"@authority\" instead"
+		return "is not supported, because SignatureProfile.URL determines the host: \"@authority\" is the component for it"
 	case "":
 		return "is empty"
 	}

@@ -105,7 +105,10 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 		return nil, missing(name)
 	}
 	members := p.dictionary()
-	if p.wrong != "" {
+	switch {
+	case p.tooMany:
+		return nil, malformed(name + " has " + p.wrong)
+	case p.wrong != "":
 		return nil, malformed(name + " cannot be read: " + p.wrong + ", at byte " + strconv.Itoa(p.at) + ". Did the sender or a proxy damage the header?")
 	}
 	return members, nil
@@ -115,9 +118,10 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 // After a mistake, results are meaningless and the loops end, so the methods
 // need no error results.
 type sfParser struct {
-	text  string
-	at    int
-	wrong string
+	text    string
+	at      int
+	wrong   string
+	tooMany bool // wrong is a number over a limit, not an error of syntax
 }
 
 // fail records a mistake. It keeps only the first one, which is the most
@@ -126,6 +130,12 @@ func (p *sfParser) fail(wrong string) {
 	if p.wrong == "" {
 		p.wrong = wrong
 	}
+}
+
+// limit records that there are more than n things.
+func (p *sfParser) limit(n int, things string) {
+	p.tooMany = p.tooMany || p.wrong == ""
+	p.fail("more than " + strconv.Itoa(n) + " " + things)
 }
 
 // peek returns the next byte, or 0 at the end.
@@ -169,7 +179,7 @@ func (p *sfParser) dictionary() []sfMember {
 		case slices.ContainsFunc(members, func(m sfMember) bool { return m.key == key }):
 			p.fail("a label occurs twice")
 		case len(members) == maxLabels:
-			p.fail("there are more than " + strconv.Itoa(maxLabels) + " labels")
+			p.limit(maxLabels, "labels")
 		}
 		// A key without a value is true (RFC 8941, section 3.2).
 		m := sfMember{key, sfItem{kind: sfBoolean, text: "1"}}
@@ -204,7 +214,7 @@ func (p *sfParser) list() sfItem {
 			return l
 		}
 		if len(l.items) == maxComponents {
-			p.fail("there are more than " + strconv.Itoa(maxComponents) + " components")
+			p.limit(maxComponents, "components")
 		}
 		l.items = append(l.items, p.item())
 		if c := p.peek(); c != ' ' && c != ')' {
@@ -233,7 +243,7 @@ func (p *sfParser) parameters() []sfParam {
 		case slices.ContainsFunc(params, func(q sfParam) bool { return q.key == one.key }):
 			p.fail("a parameter occurs twice")
 		case len(params) == maxParameters:
-			p.fail("there are more than " + strconv.Itoa(maxParameters) + " parameters")
+			p.limit(maxParameters, "parameters")
 		}
 		params = append(params, one)
 	}

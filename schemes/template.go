@@ -463,7 +463,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 	case stamped && t.Timestamp.none():
 		mistakes = append(mistakes, errors.New("Stamping says that there is a timestamp: set Timestamp, as in schemes.Header(\"X-Timestamp\")"))
 	case stamped && !signedStamp:
-		mistakes = append(mistakes, errors.New("the timestamp is not signed, so anybody can change it: add {timestamp} to Content, or leave out Timestamp"))
+		mistakes = append(mistakes, errors.New("the timestamp is not signed, so anybody can change it: add {timestamp} to Content, or leave out both Timestamp and Stamping"))
 	case !stamped && !t.Timestamp.none():
 		mistakes = append(mistakes, errors.New("a Timestamp needs Stamping: core.StampedEachAttempt if each attempt has its own time, or core.StampedOnce "+
 			"if all attempts of a message share one"))

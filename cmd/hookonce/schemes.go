@@ -146,7 +146,7 @@ func (s *listing) guessSender(c *console) error {
 		c.say("%s%s: %s\n", likely, strings.Join(one.Names, ", "), strings.Join(one.Headers, ", "))
 	}
 	if len(candidates) == 0 {
-		c.note("hookonce: no known sender uses these headers. Some senders sign within the body, and some only send a token: hookonce schemes lists them all")
+		c.note("hookonce: no known scheme finds a signature in these headers. Some senders sign within the body, and some only send a token: `hookonce schemes` lists all schemes")
 		return errRefused
 	}
 	return nil

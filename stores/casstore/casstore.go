@@ -209,7 +209,7 @@ func (s *Store) swap(ctx context.Context, name string, old, next core.Value, r r
 		}
 	}
 	return core.Value{}, fmt.Errorf("casstore: the engine refused %d writes in a row, each with the revision that Get had just returned. Get must read "+
-		"from the primary, not from a cache, and revisions must be enabled (memcached: without -C)", rounds)
+		"from the primary, not from a cache, and revisions must be enabled: start memcached without -C, which disables them", rounds)
 }
 
 // record is the encoding of a value: its 40 bytes, and 8 bytes of its expiry in

@@ -54,7 +54,7 @@ func (s *Store) check(ctx context.Context) error {
 			"write bytes unchanged, and read from the primary", len(first.value), len(held))
 	}
 	if err := s.mustPut(ctx, name, second, revision, true,
-		"Put with the newest revision did not write: are revisions enabled (memcached: without -C)?"); err != nil {
+		"Put with the newest revision did not write: are revisions enabled? Start memcached without -C, which disables them"); err != nil {
 		return err
 	}
 	return s.mustPut(ctx, name, first, revision, false, "Put wrote a second time with the same revision: "+compare)

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -73,7 +72,8 @@ func (s *Store) swap(ctx context.Context, c *swap) (live string, err error) {
 		}
 		s.birth.Look()
 	}
-	return "", errors.New("the markers of the namespace keep getting lost: does something delete keys, or do several servers respond in turn?")
+	return "", fmt.Errorf("the marker keys of the namespace %q keep getting lost or changed: does something delete keys, or does a proxy spread the calls over several "+
+		"separate servers?", s.namespace)
 }
 
 // ask has the server make one swap, and sets c.reply.

@@ -66,7 +66,7 @@ func (s *Store) explain(ctx context.Context, doing string, err error) error {
 	}
 	remedy := s.remedy(err)
 	if full := is(code(err), "53100", "1021", "1114", "database or disk is full"); full {
-		return fmt.Errorf("sqlstore: %s: %w: %s: %w", doing, core.ErrStoreFull, remedy, err)
+		return fmt.Errorf("sqlstore: %s: %s: %w: %w", doing, remedy, core.ErrStoreFull, err)
 	}
 	return fmt.Errorf("sqlstore: %s: %s: %w", doing, remedy, err)
 }
@@ -137,7 +137,7 @@ func (s *Store) remedy(err error) string {
 	case is(c, "25006", "1290", "1792", "1836", "readonly database"):
 		return "the database is read-only, or the transaction is: connect to the primary, begin a transaction that may write, or make the file and its folder writable"
 	case is(c, "53100", "1021", "1114", "database or disk is full"):
-		return "the database has no room: make room, and purge expired records (PurgeEvery)"
+		return "the database is out of space: add space, and purge expired records (PurgeEvery)"
 	case is(c, "53300", "1040", "1203"):
 		return "the server has no free connection: lower SetMaxOpenConns, or raise the server's limit"
 	case is(c, "unable to open database file"):
