@@ -116,8 +116,8 @@ func HMACKey(label string, newHash func() hash.Hash, secret []byte, enc Encoding
 		return nil, errors.New("the key is empty, so anybody could sign with it")
 	}
 	if form := publicForm(secret); form != "" {
-		return nil, errors.New("this is " + form + ", not a shared secret, so anybody who knows it could sign. Ask the sender for the secret, or write the " +
-			"key in the scheme's form for public keys")
+		return nil, errors.New("this is " + form + ", not a shared secret: ask the sender for the secret. If the scheme also accepts public keys, write the " +
+			"key in that form")
 	}
 	secret = append([]byte(nil), secret...)
 	if err := tryHMAC(newHash, secret); err != nil {

@@ -307,8 +307,9 @@ func (c *claims) knownSince(now moment) time.Time {
 }
 
 func (c *claims) coldStart() *Error {
-	return refuse(ErrColdStart, "the timestamp is earlier than "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may lack earlier records: "+
-		"an attempt with a newer timestamp is accepted. If the store is shared, is it new, or was it emptied, replaced or restarted without persistence?", nil)
+	return refuse(ErrColdStart, "the timestamp is earlier than "+c.since().UTC().Format(time.RFC3339)+", and the seen-id store may lack "+
+		"records from before that time. Attempts signed at that time or later are accepted. If the store is shared: is it new, or was it emptied, replaced, "+
+		"or restarted without persistence?", nil)
 }
 
 // claim decides about one attempt and stores the decision. It sets cl to the

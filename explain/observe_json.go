@@ -18,7 +18,7 @@ const (
 
 // unless qualifies the observation that a program seems to have rewritten JSON.
 // The observation is not a proof: the sender itself may write JSON this way.
-const unless = ": if the sender does not write JSON this way, something parsed and rewrote it. Otherwise the secret is probably a different one"
+const unless = ". If the sender does not write JSON this way, something parsed and rewrote the body. If it does, the configured secret is probably wrong"
 
 // observeRewritten looks for JSON as few senders write it. It comes before the
 // address, because it is the stronger hint.
@@ -27,9 +27,9 @@ func (s *search) observeRewritten(_ error, add func(Mistake, string)) {
 	case s.facts.Fetches || len(body) > maxSeen || !looksLikeJSON(body): // SNS sorts its envelope
 	// Lost digits are the stronger sign: few senders write such numbers on purpose.
 	case rounded(body):
-		add(bodyNumbers, "a whole number in the JSON ends in zeros, as if it had passed through a float64, so its last digits are lost"+unless)
+		add(bodyNumbers, "a whole number in the JSON ends in zeros, as if it had lost its last digits in a float64"+unless)
 	case allSorted(body):
-		add(bodyKeyOrder, "the members of every JSON object are sorted, and there are too many for a coincidence"+unless)
+		add(bodyKeyOrder, "the members of every JSON object are sorted, and there are too many members for a coincidence"+unless)
 	}
 }
 

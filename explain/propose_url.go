@@ -196,7 +196,7 @@ func (c *changedAddress) path(target *url.URL) {
 		c.add("with a slash at the end of the path", func(u *url.URL) { setPath(u, target.EscapedPath()+"/") })
 	}
 	for _, path := range spellings(cmp.Or(c.u.EscapedPath(), target.EscapedPath())) {
-		c.add("with a different spelling of the path, as before a proxy normalized it", func(u *url.URL) { setPath(u, path) })
+		c.add("with a different spelling of the path, probably as it was before a proxy normalized it", func(u *url.URL) { setPath(u, path) })
 	}
 }
 

@@ -204,7 +204,7 @@ func TestSQLBadInput(t *testing.T) {
 		if fill(t, filled) == nil {
 			t.Error("a full database takes everything")
 		}
-		mustRefuse(t, filled, core.ErrStoreFull, "make room, and purge")
+		mustRefuse(t, filled, core.ErrStoreFull, "add space, and purge")
 		mustCheck(t, sqlstore.New(namespace(), openSQL(t, "sqlite", file+sqlitePragmas), sqlstore.SQLite))
 		rollback := "file:" + filepath.Join(dir, "rollback.db")
 		newSQL(t, openSQL(t, "sqlite", rollback), sqlstore.SQLite)

@@ -282,7 +282,7 @@ func (u Unit) parse(text string) (time.Time, error) {
 		if err != nil || !strictRFC3339(text) {
 			zone := ""
 			if u == ISO8601 {
-				zone = ", with or without a time zone"
+				zone = " (the time zone may be omitted)"
 			}
 			return time.Time{}, malformed("the timestamp is not an RFC 3339 time" + zone)
 		}

@@ -94,7 +94,7 @@ func (s contentful) ReadBody(r *core.Request, a *core.Attempt) error {
 		case strings.ContainsAny(name, ":;\n"): // these characters separate names and values in the signed text
 			return malformed("the name of a signed header contains a colon, a semicolon or a line break")
 		case i > 0 && name == names[i-1]:
-			return malformed("the list of signed headers names a header twice")
+			return malformed("X-Contentful-Signed-Headers lists a header twice")
 		case len(values) != 1:
 			return malformed("the signed header " + strconv.Quote(name[:min(len(name), 64)]) + " occurs " + strconv.Itoa(len(values)) + " times, but it must occur exactly once")
 		}

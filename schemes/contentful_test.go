@@ -18,7 +18,7 @@ func TestContentfulNamesTheFaultInTheSignedHeaders(t *testing.T) {
 	}
 	for more, want := range map[string]string{
 		"x-topic":                 `"x-topic" occurs 0 times`,
-		"x-contentful-timestamp":  "names a header twice",
+		"x-contentful-timestamp":  "lists a header twice",
 		"x:topic":                 "contains a colon",
 		strings.Repeat("x", 1000): `"` + strings.Repeat("x", 64) + `"`,
 	} {

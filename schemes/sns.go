@@ -107,7 +107,7 @@ func (s *sns) ParseKey(arn string) (core.VerifyKey, error) {
 	case len(region) < 3 || len(region) > 32 || !only(region, "-0123456789abcdefghijklmnopqrstuvwxyz"):
 		return nil, errors.New("the ARN has no valid region in its fourth part: " + want)
 	case len(parts[4]) != 12 || !only(parts[4], "0123456789"):
-		return nil, errors.New("the ARN has no account of 12 digits in its fifth part: " + want)
+		return nil, errors.New("the fifth part of the ARN is not a 12-digit account ID: " + want)
 	case !isTopicName(parts[5]):
 		return nil, errors.New("the ARN does not end with a valid topic name: " + want)
 	}

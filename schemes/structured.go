@@ -321,7 +321,7 @@ func (p *sfParser) quoted() string {
 			return b.String()
 		case c == '\\':
 			if c = p.peek(); c != '"' && c != '\\' {
-				p.fail("a backslash must precede a quote or a backslash")
+				p.fail("a backslash is not followed by a quote or a backslash")
 				return ""
 			}
 			p.at++

@@ -324,7 +324,7 @@ func (t Template) build() (*templated, error) {
 			fail("%s is an Entry without a key: for a list without keys, use Item", name)
 		}
 		if f.item < 0 {
-			fail("%s is an Item with the index %d, but items count from 1", name, f.item)
+			fail("%s is an Item with the index %d, but the first entry has the index 0", name, f.item)
 		}
 	}
 	if err := s.readContent(t.Content); err != nil {
@@ -435,7 +435,7 @@ func (s *templated) checkNumbers() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("Stamping has an unknown value: use a constant, such as core.StampedOnce"))
 	}
 	if t.List != "" && strings.Contains(t.Label, t.List) {
-		mistakes = append(mistakes, fmt.Errorf("the Label %q contains the separator of List, so no entry can begin with the Label", t.Label))
+		mistakes = append(mistakes, fmt.Errorf("Label is %q, which contains the separator in List, so no entry can begin with it: remove the separator from Label", t.Label))
 	}
 	return mistakes
 }

@@ -94,7 +94,7 @@ func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 		{"an id of a negative length", func(s *schemes.Template) { s.IDLength = -1 }, "IDLength is -1"},
 		{"an id that is too long", func(s *schemes.Template) { s.IDLength = 257 }, "IDLength is 257"},
 		{"a negative number of signatures", func(s *schemes.Template) { s.MaxSignatures = -1 }, "MaxSignatures is -1"},
-		{"a label that no entry has", func(s *schemes.Template) { s.Label = "v1," }, "separator of List"},
+		{"a label that no entry has", func(s *schemes.Template) { s.Label = "v1," }, "separator in List"},
 		{"a label that is the one of the time", func(s *schemes.Template) { s.Label = "t=" }, "Timestamp is the same entry as the signature"},
 		{"an id that is the time", func(s *schemes.Template) { s.ID = schemes.Entry("Acme-Signature", "t") }, "Timestamp and ID are in the same place"},
 		{"an id that is the signature", func(s *schemes.Template) { s.ID = schemes.Header("Acme-Signature") }, "Signature and ID are in the same place"},

@@ -30,7 +30,7 @@ func schemesCommand() command {
 			return func(_ context.Context, c *console) error {
 				switch {
 				case s.guess && f.NArg() > 0:
-					return usageError("--guess takes no text")
+					return usageError("--guess takes no TEXT: pass the captured request with --request FILE")
 				case s.guess:
 					return s.guessSender(c)
 				case s.request.request != "":
@@ -92,7 +92,7 @@ func (s *listing) list(c *console, text string) error {
 		c.say("%s\n\n%s", g.Name, table(g.Senders))
 	}
 	if matches == 0 {
-		return usageError("no scheme's name, field or headers contain this text: " + didYouMeanScheme(text) + "hookonce schemes lists them all")
+		return usageError("no scheme has this text in its name, field or headers; " + didYouMeanScheme(text) + "`hookonce schemes` lists all schemes")
 	}
 	return nil
 }

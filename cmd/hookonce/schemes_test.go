@@ -74,11 +74,11 @@ func TestAListOfSchemesIsNarrowedByText(t *testing.T) {
 	}{
 		{[]string{"strpe"}, "did you mean stripe?"},
 		{[]string{"github-app"}, "did you mean github?"},
-		{[]string{"nothing-like-it"}, "hookonce schemes lists them all"},
+		{[]string{"nothing-like-it"}, "`hookonce schemes` lists all schemes"},
 		{[]string{"stripe", "paddle"}, "one TEXT"},
 		{[]string{"--request", "x"}, "--request needs --guess"},
 		{[]string{"--guess"}, "--request FILE"},
-		{[]string{"--guess", "stripe"}, "no text"},
+		{[]string{"--guess", "stripe"}, "no TEXT"},
 	} {
 		got := hookonce(t, "", nil, append([]string{"schemes"}, tt.args...)...)
 		if got.code != 2 || got.out != "" || strings.Count(got.errs, "\n") != 1 || !strings.Contains(got.errs, tt.want) {

@@ -147,7 +147,7 @@ func (s *Store) mistake() error {
 	case s.get == nil:
 		return errors.New("casstore: the engine lacks Get or Put: set both fields of casstore.Engine")
 	case s.namespace == "" || len(s.namespace) > most || strings.ContainsFunc(s.namespace, bad):
-		return fmt.Errorf("casstore: the namespace %.70q must have 1 to %d characters: letters, digits, - or _. Name the endpoint, as in "+
+		return fmt.Errorf("casstore: the namespace %.70q must be 1 to %d ASCII letters, digits, hyphens or underscores. Name it after the endpoint, as in "+
 			"casstore.New(\"orders\", engine)", s.namespace, most)
 	}
 	return nil

@@ -203,10 +203,10 @@ func (s *Store) Swap(ctx context.Context, key core.Key, old, next core.Value, tt
 func (s *Store) full(scope int) error {
 	if held := s.held[scope].Load(); int64(held) >= s.share() {
 		return fmt.Errorf("memstore: %w: this tenant has %d of %d records, and all of them belong to unhandled messages or are within their replay "+
-			"window. The rest is reserved for other tenants: find out why this tenant sends so much, or raise memstore.Capacity", core.ErrStoreFull, held, s.capacity)
+			"window. The rest is reserved for other tenants: find out why this tenant sends so many messages, or raise memstore.Capacity", core.ErrStoreFull, held, s.capacity)
 	}
-	return fmt.Errorf("memstore: %w: all %d records belong to unhandled messages or protect against replay: raise memstore.Capacity, or find out who "+
-		"sends so much", core.ErrStoreFull, s.capacity)
+	return fmt.Errorf("memstore: %w: all %d records belong to unhandled messages or are within their replay window: raise memstore.Capacity, or find "+
+		"out who sends so many messages", core.ErrStoreFull, s.capacity)
 }
 
 func (s *Store) hash(key *core.Key) uint64 { return maphash.Bytes(s.seed, key[:]) }

@@ -127,7 +127,7 @@ func checkNamespace(name string) error {
 		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && !strings.ContainsRune("-_./", r)
 	}
 	if name == "" || len(name) > most || strings.ContainsFunc(name, bad) {
-		return fmt.Errorf("redisstore: the namespace %.70q must have 1 to %d characters: letters, digits or -_./ only. Name the endpoint, as in "+
+		return fmt.Errorf("redisstore: the namespace %.70q must have 1 to %d characters: ASCII letters, digits and -_./ only. Name it after the endpoint, as in "+
 			"redisstore.New(\"orders\", rdb.Do)", name, most)
 	}
 	return nil
