@@ -17,8 +17,8 @@ type Answer struct {
 	Body []byte
 }
 
-// RedeliveryHeader marks the acknowledgement of a message that was handled
-// before.
+// RedeliveryHeader is the response header that marks the acknowledgement of a
+// redelivery. Its value is "acknowledged".
 const RedeliveryHeader = "Webhook-Redelivery"
 
 // retryAfter is in seconds. It is short, because most handlers finish within

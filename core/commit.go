@@ -9,8 +9,8 @@ import (
 // Commit records in s that the message of the running handler was handled. s is
 // the verifier's store, bound to the handler's database transaction. The
 // message's effect and its record then become durable together or not at all.
-// If the process dies, and the sender retries until it gets a 2xx response, the
-// effect therefore happens exactly once.
+// Even if the process dies, the effect then happens exactly once, provided that
+// the sender retries until it gets a 2xx response.
 //
 //	tx, err := db.BeginTx(ctx, nil)
 //	... // the effect
@@ -29,11 +29,11 @@ import (
 // retried.
 //
 // After any error, roll the transaction back. The error is an [*Error]. It
-// wraps [ErrClaimLost] if another attempt took over the message, because the
-// handler overran [Config.Lease] or its lease could not be renewed. It wraps
-// [ErrStoreUnavailable] or [ErrStoreFull] if the store failed. It wraps
-// [ErrMisconfigured] if s is nil, if ctx does not belong to an admitted
-// request, or if the scheme does not identify messages.
+// wraps [ErrClaimLost] if another attempt took over the message: the handler
+// overran [Config.Lease], its lease could not be renewed, or the store lost the
+// claim. It wraps [ErrStoreUnavailable] or [ErrStoreFull] if the store failed.
+// It wraps [ErrMisconfigured] if s is nil, if ctx does not belong to an
+// admitted request, or if the scheme does not identify messages.
 //
 // Once the transaction commits, the message counts as handled, whatever status
 // the handler returns. Redeliveries are then acknowledged with 200, not with

@@ -30,8 +30,8 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Lease is how long a handler may run before another attempt may take over
 	// the message. It must exceed the slowest handler's running time by at
-	// least 5 seconds. The handler's context ends 5 seconds earlier, or halfway
-	// through a lease of less than 10 seconds. Default: 60 seconds.
+	// least 5 seconds. The handler's context ends 5 seconds before Lease does,
+	// or halfway through a Lease of less than 10 seconds. Default: 60 seconds.
 	//
 	// A claim lasts 9 seconds, and is renewed about every 3 seconds while the
 	// handler runs. If Lease is at most 9 seconds, the claim lasts for Lease
@@ -47,10 +47,10 @@ type Config struct {
 	Lease time.Duration
 	// Remember is how long a handled message is recognized. A full store may
 	// forget the message sooner, but not before its replay window ends. Each
-	// redelivery that is acknowledged with [ErrRedelivery] restarts the time.
-	// Remember must exceed the longest time between two attempts of a message.
-	// For schemes without a signed timestamp, Remember is also how long a
-	// replay is recognized. Default: 25 hours.
+	// acknowledged redelivery ([ErrRedelivery]) restarts this time. Remember
+	// must exceed the longest time between two attempts of a message. For
+	// schemes without a signed timestamp, Remember is also how long a replay is
+	// recognized. Default: 25 hours.
 	Remember time.Duration
 	// Reruns limits how many times the handler may run again for a failed
 	// message when the attempt's timestamp is not newer. It applies only if
@@ -83,11 +83,11 @@ type Config struct {
 	// Default: time.Now. I/O timeouts, the deadline of the handler's context
 	// and the durations in an [Event] use the system clock instead.
 	Clock func() time.Time
-	// Observe is called once for each attempt that [Verifier.Admit] decides:
-	// after the handler ends, or immediately if the handler does not run. In
-	// report-only mode an attempt that was not admitted is also observed
-	// immediately. Observe must be safe for concurrent use and fast: the
-	// request waits for it. Default: none. See [SlogObserver].
+	// Observe is called once for each attempt that is passed to
+	// [Verifier.Admit]: after the handler ends, or immediately if the handler
+	// does not run. In report-only mode an attempt that was not admitted is
+	// also observed immediately. Observe must be safe for concurrent use and
+	// fast: the request waits for it. Default: none. See [SlogObserver].
 	Observe func(ctx context.Context, e Event)
 	// SignsOnce says that this sender signs a message once and sends the same
 	// bytes, timestamp included, in every attempt. A retry and a replay are
@@ -102,9 +102,10 @@ type Config struct {
 	// DangerouslyReportOnly passes every request to the handler. Use it for a
 	// rollout on live traffic. Each request is verified, claimed and observed
 	// as usual. But the handler runs whatever the result, and only the handler
-	// responds: this overrides the other comments. The handler's context is not
-	// cancelled if the claim cannot be renewed. [FromContext] finds a message
-	// only if the attempt would have been admitted. BodyTimeout does not apply.
+	// responds. This overrides the rest of this documentation. The handler's
+	// context is not cancelled if the claim cannot be renewed. [FromContext]
+	// finds a message only if the attempt would have been admitted. BodyTimeout
+	// does not apply.
 	DangerouslyReportOnly bool
 	// DangerouslyShowRefused is called for each request that is refused without
 	// a valid signature. It gets the body too. It is called before Observe. It

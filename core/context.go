@@ -112,8 +112,8 @@ func (c *handlerContext) Value(key any) any {
 type deliveryKey struct{}
 
 // FromContext returns the verified message of the request that ctx belongs to.
-// It works on the request context of every supported framework. ok is false if
-// no middleware of this module admitted the request. If ok is false, do not
+// It works with the request context of every supported framework. ok is false
+// if no middleware of this module admitted the request. If ok is false, do not
 // trust the request.
 func FromContext(ctx context.Context) (m Message, ok bool) {
 	if d := deliveryOf(ctx); d != nil {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// BodyReader reads the body of one request for [Verifier.Admit]. An adapter
-// implements it. Adapters built on net/http use package adapter, which reads
-// the body for them.
+// BodyReader reads the body of one request for [Verifier.Admit] or
+// [Verifier.ReadAndVerify]. An adapter implements it. Adapters built on
+// net/http use package adapter, which reads the body for them.
 //
 // ReadBody returns the whole body as it was on the wire, in memory that is not
 // reused, or an error. The error wraps [ErrBodyTooLarge] (more than limit

@@ -32,15 +32,15 @@
 //
 // If a sender signs no id, the signed content identifies the message, together
 // with any unsigned ids. [Config.Repeats] limits how many messages with
-// different unsigned ids may have the same signed content. If it is unclear
-// whether an attempt is a redelivery or another event, it is refused with 503
-// ([ErrRepeated]). See docs/identity.md for the rules.
+// different unsigned ids may have the same signed content. An attempt that may
+// be either a redelivery or another event is refused with 503 ([ErrRepeated]).
+// See docs/identity.md for the rules.
 //
 // The handler may run again for a handled message if the sender uses the
 // response ([Attempt.Reply]), or if it signs the time of each attempt and sends
 // no id. Some Dangerously… schemes trust a bare token or do not identify
 // messages. In report-only mode ([Config.DangerouslyReportOnly]) the handler
-// runs for each request, whatever the other comments say.
+// runs for every request, whatever the rest of this documentation says.
 //
 // # Keys and schemes
 //

@@ -101,9 +101,9 @@ func Secrets(texts ...string) *Keys {
 func SecretList(secrets ...Secret) *Keys { return &Keys{secrets: slices.Clone(secrets)} }
 
 // From returns a copy of k with this source name. The name scopes the ids of
-// this sender in the seen-id store. It is needed only if the verifiers of
-// several senders with static keys use one store namespace and one scheme. A
-// [KeySource] names its sources itself.
+// this sender in the seen-id store. It is needed only if several verifiers with
+// static keys use one store namespace and one scheme. A [KeySource] names its
+// sources itself.
 func (k *Keys) From(source string) *Keys {
 	if k == nil {
 		return nil

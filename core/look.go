@@ -14,10 +14,11 @@ type Record struct {
 	// State is the state of the message.
 	State State
 	// Since and Until are for [Claimed]. Since is when the attempt was claimed.
-	// It is computed from the end of the claim, so it is correct only if the
-	// claiming verifier has the same [Config.Lease]. Until is when another
-	// attempt may take over the message if the claim's process is dead. The
-	// handler may still run after Until, because the lease is renewed.
+	// It is computed from the end of the claim. It is correct if the claiming
+	// verifier has the same [Config.Lease], or if both leases are at least 9
+	// seconds. Until is when another attempt may take over the message if the
+	// claim's process is dead. The handler may still run after Until, because
+	// the lease is renewed.
 	Since, Until time.Time
 	// Newest is the timestamp of the newest attempt that was claimed or
 	// acknowledged. If each attempt has its own timestamp, an attempt of a

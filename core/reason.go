@@ -60,7 +60,7 @@ const (
 	// acknowledged. If attempts have no timestamp of their own, see
 	// [ErrRedelivery]. If the sender uses the content of the response and
 	// [Config.Repeats] does not apply, redeliveries are also refused with
-	// ErrReplay. The earlier response was not kept.
+	// ErrReplay, because the earlier response was not kept.
 	ErrReplay Reason = "replay"
 	// ErrRedelivery: the message was handled, and this is a later attempt. If
 	// attempts have no timestamp of their own, it may also be a replay. The
@@ -92,8 +92,9 @@ const (
 	// sender's next attempt. The claim is released or, if the store fails, ends
 	// with its lease.
 	ErrHandlerFailed Reason = "handler-failed"
-	// ErrClaimLost: the handler overran its lease, or the lease could not be
-	// renewed, and another attempt took over the message.
+	// ErrClaimLost: another attempt took over the message. The handler overran
+	// [Config.Lease], its lease could not be renewed, or the store lost the
+	// claim.
 	ErrClaimLost Reason = "claim-lost"
 	// ErrCommitFailed: the handler succeeded but the store could not record it
 	// within [Config.StoreTimeout]. The verifier keeps trying until

@@ -62,12 +62,12 @@ func (r *Request) Path() string {
 type Stamping uint8
 
 const (
-	// NotStamped: no signed field contains a time. Nothing signed distinguishes
-	// a retry from a replay.
+	// NotStamped: no signed field contains a time. No signed field
+	// distinguishes a retry from a replay.
 	NotStamped Stamping = iota
 	// StampedOnce: the signed time belongs to the message and is the same in
-	// all its attempts. The time limits how old a message may be, but nothing
-	// signed distinguishes a retry from a replay.
+	// all its attempts. The time limits how old a message may be, but no signed
+	// field distinguishes a retry from a replay.
 	StampedOnce
 	// StampedEachAttempt: the sender signs every attempt with its own
 	// timestamp.
@@ -156,9 +156,10 @@ type Attempt struct {
 	// common. Set it for a sender that signs an id but renders the rest of the
 	// body again for each attempt. Two attempts under one signed ID must have
 	// equal Stable parts. If Stable is empty, the pieces written with
-	// [Content.WriteBody] must be equal or, if there are none, the content
-	// except the time (see [Content.WriteTime]). [Config.RendersAnew] turns
-	// that comparison off. The parts may alias the body.
+	// [Content.WriteBody] must be equal. If there are no such pieces, the
+	// content except the time must be equal (see [Content.WriteTime]).
+	// [Config.RendersAnew] turns that comparison off. The parts may alias the
+	// body.
 	Stable [][]byte
 	// Unsigned holds unsigned values that distinguish the sender's events, such
 	// as a delivery id or a topic. Each value is the same in all attempts of an
@@ -173,9 +174,10 @@ type Attempt struct {
 	// Indistinct says that two events of the sender may have the same signed
 	// content, and that nothing else in this request distinguishes the two.
 	// Either the sender sets no delivery id, or it always sets one and this
-	// request lost it. A message that arrives again once it has been handled
-	// may therefore be another event. It is refused with 503 ([ErrRepeated]),
-	// unless each attempt has its own timestamp or Reply is set.
+	// request lost it. Signed content that arrives again after it was handled
+	// may therefore belong to another event. It is refused with 503
+	// ([ErrRepeated]), unless each attempt has its own timestamp or Reply is
+	// set.
 	Indistinct bool
 	// Reply says that the sender uses the content of the response, as for a
 	// chat command or a call menu. A redelivery of such a message is never

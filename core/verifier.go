@@ -150,8 +150,8 @@ type Message struct {
 	// Scheme, Source and KeyID name the scheme, the source of the keys, and the
 	// key that verified the message.
 	Scheme, Source, KeyID string
-	// Generation grows with each admission of the message. It is a fencing
-	// token for effects elsewhere. It is zero for a scheme that does not
+	// Generation grows with each admission of the message. Use it as a fencing
+	// token for effects in other systems. It is zero for a scheme that does not
 	// identify messages, and after [Verifier.Verify].
 	Generation uint32
 	// Repeats is how many messages with the same signed content were admitted

@@ -20,7 +20,8 @@ type Explanation struct {
 	// Reason is the reason of r.Err or, if that is nil, of the verifier's
 	// error. It is empty if there is neither.
 	Reason core.Reason `json:"reason,omitempty"`
-	// Detail is the text of the same error, without configured secrets.
+	// Detail is the text of the same error. Configured secrets of 4 bytes or
+	// more are redacted.
 	Detail string `json:"detail,omitempty"`
 	// Findings are sorted, the most likely first. Proven findings belong
 	// together: the signature verifies once all of them are undone, and undoing

@@ -45,10 +45,10 @@
 // the handler still runs. Set a deadline on the handler's own context instead.
 //
 // Do not wrap the middleware around gin, echo or fiber handlers: it cannot see
-// how they fail. If you do, the middleware refuses every request, and the error
-// names the right package. Wrapping the whole engine is allowed.
+// their failures. If you do, the middleware refuses every request, and the
+// error names the right package. Wrapping the whole engine is allowed.
 //
-// See the net/http section of [frameworks] for details, including AWS Lambda.
+// The net/http section of [docs/frameworks.md] has details, and AWS Lambda.
 //
 // # Without the middleware
 //
@@ -56,5 +56,5 @@
 // claiming the message. It has no replay protection. [NewTransport] signs the
 // requests of an http.Client.
 //
-// [frameworks]: https://github.com/hookonce/hookonce/blob/main/docs/frameworks.md#nethttp-and-chi
+// [docs/frameworks.md]: https://github.com/hookonce/hookonce/blob/main/docs/frameworks.md#nethttp-and-chi
 package nethttp

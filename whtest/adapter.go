@@ -29,8 +29,8 @@ type Adapter struct {
 	// rendered upstream of the adapter. The handlers of Serve then return the
 	// error of m.Handler. Otherwise m.Handler always returns nil.
 	HandlerErrors bool
-	// SilenceIs200: a handler that writes nothing responds 200, which the
-	// adapter cannot distinguish from success (fiber).
+	// SilenceIs200: a handler that writes nothing responds 200, and the adapter
+	// cannot distinguish that from a 200 that the handler set (fiber).
 	SilenceIs200 bool
 	// Hijacks: a handler can take over the connection, and AdapterCall.Hijack
 	// is set.
