@@ -72,7 +72,8 @@ func (c *claims) commitIn(ctx context.Context, s SeenStore, cl *claim) error {
 	case errors.Is(err, errCommitted):
 		return nil
 	case errors.Is(err, errLost):
-		return &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, its lease could not be renewed, or the store lost the claim. Roll back the transaction, or its effect may happen twice", Err: err}
+		return &Error{Reason: ErrClaimLost, Detail: "another attempt took over the message: the handler overran Config.Lease, its lease could not be renewed, or the " +
+			"store lost the claim. Roll back the transaction, or its effect may happen twice"}
 	default:
 		return err
 	}

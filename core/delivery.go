@@ -383,7 +383,8 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, pas
 	case errors.Is(err, errCommitted), success && err == nil:
 		return Handled, nil
 	case errors.Is(err, errLost):
-		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "the handler overran Config.Lease, the store failed and the lease could not be renewed, or the store lost the claim. The handler's effect may have happened twice", Err: err}
+		return ErrClaimLost, &Error{Reason: ErrClaimLost, Detail: "another attempt took over the message: the handler overran Config.Lease, the store failed and the lease " +
+			"could not be renewed, or the store lost the claim. The handler's effect may have happened twice"}
 	case success:
 		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but not yet recorded: the verifier keeps trying until " +
 			"Config.Lease ends. If that fails, a retry runs the handler again", Err: err}

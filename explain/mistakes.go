@@ -311,7 +311,7 @@ func table() []advice {
 			"Raise Config.MaxBody if messages of this size are expected.", "Config.MaxBody, and limits of proxies and middleware",
 		},
 		{
-			bodyDigest, "the signature verifies with the digest that was sent, so the secret is right, but the body does not have that digest",
+			bodyDigest, "the signature is valid for the digest that was sent, so the secret is right, but the body does not match that digest",
 			"Verify the bytes as they were received: the body was changed between the sender and here.", whereBody,
 		},
 		{

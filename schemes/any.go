@@ -72,7 +72,10 @@ func Any(name string, members ...core.Scheme) (core.Scheme, error) {
 		case f.IdentifiedBy == "":
 			mistakes = append(mistakes, fmt.Errorf("no other scheme signs what identifies messages of %s. An attacker could remove the headers of %[1]s and have a "+
 				"message handled again: give %[1]s its own endpoint", m.Name()))
-		case i > 0 && s.by != "" && (f.IdentifiedBy != s.by || m.Stamping() != members[0].Stamping()):
+		case i > 0 && s.by != "" && f.IdentifiedBy == s.by && m.Stamping() != members[0].Stamping():
+			mistakes = append(mistakes, fmt.Errorf("%s and %s differ in Stamping, in what the signed time of an attempt means. An attacker could remove the "+
+				"headers of one scheme and have a message handled again: give each scheme its own endpoint", members[0].Name(), m.Name()))
+		case i > 0 && s.by != "" && f.IdentifiedBy != s.by:
 			mistakes = append(mistakes, fmt.Errorf("%s and %s identify messages differently (by %s and by %s). An attacker could remove the headers "+
 				"of one scheme and have a message handled again: give each scheme its own endpoint", members[0].Name(), m.Name(), identityText(s.by), identityText(f.IdentifiedBy)))
 		default:

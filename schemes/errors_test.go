@@ -141,3 +141,19 @@ func TestARequiredComponentThatCannotBeIsNamedWithItsReason(t *testing.T) {
 		}
 	}
 }
+
+func TestAnyNamesWhatDiffersBetweenItsSchemes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		one, other core.Scheme
+		want       string
+	}{
+		"the id":                {schemes.Stripe(), schemes.Slack(), "identify messages differently (by the id at /id in the body and by the id at /event_id in the body)"},
+		"the time, with one id": {schemes.Stripe(), schemes.Alchemy(), "differ in Stamping"},
+	} {
+		_, err := schemes.Any("both", tt.one, tt.other)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -194,8 +194,8 @@ func (f *fetches) name(address string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("within a minute, messages named more than %d keys that have not verified a message yet. Somebody may be sending messages that "+
-		"name keys that do not exist. Messages are still handled if their key has verified one before", namedAMinute)
+	return fmt.Errorf("within a minute, messages named %d or more keys that have not verified a message yet. Somebody may be sending messages with "+
+		"invented key names. Messages whose key has verified an earlier message are still handled", namedAMinute)
 }
 
 // spend takes one fetch from a source's budget, or from its reserve if the URL

@@ -435,7 +435,7 @@ func (s *templated) checkNumbers() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("Stamping has an unknown value: use a constant, such as core.StampedOnce"))
 	}
 	if t.List != "" && strings.Contains(t.Label, t.List) {
-		mistakes = append(mistakes, fmt.Errorf("Label is %q, which contains the separator in List, so no entry can begin with it: remove the separator from Label", t.Label))
+		mistakes = append(mistakes, fmt.Errorf("the Label %q contains the separator in List, so no entry can begin with the Label: remove the separator from Label", t.Label))
 	}
 	return mistakes
 }

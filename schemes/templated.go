@@ -360,7 +360,7 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 const maxVisible = 256
 
 // inJSON is for errors about a value that find does not find.
-const inJSON = " (a number, or a string without escapes)"
+const inJSON = ": it must be a number, or a string without escapes"
 
 // visible reports whether an id is 1 to 256 characters of printable ASCII. Such
 // an id is safe in logs, headers and store keys.
@@ -724,7 +724,7 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 			a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
 		// The further places of More may be absent.
 		case i == 0:
-			return malformed("the body has no signature at " + strings.Join(s.t.Signature.path, ".") + inJSON)
+			return malformed("the body has no signature at " + strconv.Quote(strings.Join(s.t.Signature.path, ".")) + inJSON)
 		}
 	}
 	if a.IDSigned {
@@ -777,6 +777,6 @@ func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
 	case ok:
 		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body must be 1 to 256 printable ASCII characters without spaces")
 	case !s.t.IDOptional:
-		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + inJSON + ", where this sender's messages have an id: is this the right sender? In your own Template, check the path, or set IDOptional")
+		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + inJSON + ". Is this the right sender? In your own Template, check the path, or set IDOptional")
 	}
 }

@@ -99,7 +99,7 @@ func (*trueLayer) ReadHeader(r *core.Request, a *core.Attempt) error {
 		return err
 	}
 	if version, _ := header.text("tl_version"); version != "2" || header.misspells([]string{"tl_version", "tl_headers"}) {
-		return malformed("the JWS header must have \"tl_version\": \"2\", and names in lower case")
+		return malformed("the JWS header must have \"tl_version\": \"2\", and must spell \"tl_version\" and \"tl_headers\" in lower case")
 	}
 	list, _ := header.text("tl_headers")
 	names := strings.Split(list, ",")
