@@ -110,12 +110,13 @@ func linger(w http.ResponseWriter) {
 
 // Refuse responds to an attempt whose handlers must not run. For a refusal it
 // calls deny, if deny is not nil. In deny, the adapter calls the application's
-// Deny function. If it is not a refusal, or if deny is nil, Refuse writes
-// core's response. deny and Refuse report whether a response was written. If it
-// was not, upstream middleware must write one, for example from an error that
-// the application's Deny function returned. If there is nothing to render
-// upstream, call Refuse again with a nil deny. Otherwise net/http responds 200,
-// and the sender does not retry.
+// Deny function. For any other response (an acknowledgement, challenge or
+// handshake), or if deny is nil, Refuse writes core's response. deny and Refuse
+// report whether a response was written. If it was not, upstream middleware
+// must write one, for example from an error that the application's Deny
+// function returned. If there is nothing to render upstream, call Refuse again
+// with a nil deny. Otherwise net/http responds 200, and the sender does not
+// retry.
 //
 // An unread body does not delay the response. With HTTP/1, the connection is
 // then closed.

@@ -69,7 +69,7 @@ func (rec *Recorder) FlushError() error {
 
 // Hijack implements http.Hijacker. The recorder cannot see a response on the
 // bare connection, so the handler counts as failed unless it had already
-// written a status.
+// written a 2xx status.
 func (rec *Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := http.NewResponseController(rec.w).Hijack()
 	if err == nil && rec.status == 0 {

@@ -389,8 +389,8 @@ func (v *Verifier) settle(ctx context.Context, sctx *lazyContext, cl *claim, pas
 		return ErrCommitFailed, &Error{Reason: ErrCommitFailed, Detail: "the message was handled, but not yet recorded: the verifier keeps trying until " +
 			"Config.Lease ends. If that fails, a retry runs the handler again", Err: err}
 	case err != nil:
-		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "the handler failed, and the claim was not released. Attempts are refused until the claim's lease ends, " +
-			"then the handler runs again", Err: err}
+		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "the handler failed, and the claim is not released yet: the verifier keeps trying until Config.Lease ends. " +
+			"Until then, attempts may be refused as in flight", Err: err}
 	case v.claims.wasStopped(d):
 		return ErrHandlerFailed, &Error{Reason: ErrHandlerFailed, Detail: "the handler's context was cancelled, because the message's lease could not be renewed. " +
 			"The seen-id store failed, was full or too slow, or this process was suspended. The message is released for the sender's next attempt"}

@@ -47,8 +47,8 @@ type Event struct {
 	// Status is the status of the handler, or of this package's response if the
 	// handler does not run. It does not show what a Deny function or an
 	// upstream middleware responds. It is zero if the handler panicked,
-	// hijacked the connection or returned an error, and in report-only mode for
-	// an attempt that was not admitted.
+	// returned an error or hijacked the connection before it wrote a status,
+	// and in report-only mode for an attempt that was not admitted.
 	Status int
 	// BodyBytes is the size of the part of the body that was read.
 	BodyBytes int

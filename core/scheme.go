@@ -158,8 +158,9 @@ type Attempt struct {
 	// equal Stable parts. If Stable is empty, the pieces written with
 	// [Content.WriteBody] must be equal. If there are no such pieces, the
 	// content except the time must be equal (see [Content.WriteTime]).
-	// [Config.RendersAnew] turns that comparison off. The parts may alias the
-	// body.
+	// [Config.RendersAnew] turns that comparison off. It is also off if each
+	// attempt has its own timestamp and the time is not marked with
+	// [Content.WriteTime]. The parts may alias the body.
 	Stable [][]byte
 	// Unsigned holds unsigned values that distinguish the sender's events, such
 	// as a delivery id or a topic. Each value is the same in all attempts of an

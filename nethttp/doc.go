@@ -48,7 +48,7 @@
 // their failures. If you do, the middleware refuses every request, and the
 // error names the right package. Wrapping the whole engine is allowed.
 //
-// The net/http section of [docs/frameworks.md] has details, and AWS Lambda.
+// The net/http section of [docs/frameworks.md] also covers AWS Lambda.
 //
 // # Without the middleware
 //

@@ -328,7 +328,7 @@ func (s *bodyJWT) ReadBody(r *core.Request, a *core.Attempt) error {
 	case ok && visible(string(id)):
 		a.ID, a.IDSigned, a.Stable = string(id), true, append(a.Stable, r.Body)
 	case ok || !s.t.IDOptional:
-		a.Unidentified = malformed("the id at " + strings.Join(s.t.ID.path, ".") + " in the body is missing, or is not an id of 1 to 256 printable ASCII characters without spaces")
+		a.Unidentified = malformed("the id at " + strings.Join(s.t.ID.path, ".") + " in the body is missing, or is not 1 to 256 printable ASCII characters without spaces")
 	}
 	a.Indistinct = s.t.Indistinct && !a.IDSigned
 	return nil
@@ -419,7 +419,7 @@ func (s *bodyJWT) sign(r *core.Request, id string, at time.Time, secrets ...stri
 	if s.t.ID.inBody() && id != "" {
 		body, ok := replaceAt(r.Body, s.t.ID.path, id)
 		if !ok {
-			return malformed("the body has no number or string without escapes at " + strings.Join(s.t.ID.path, ".") + ", where this sender puts its signed id: put a placeholder such as \"\" there")
+			return malformed("at " + strings.Join(s.t.ID.path, ".") + ", the body needs a number, or a string without escapes, because this sender puts its signed id there: add a placeholder such as \"\"")
 		}
 		r.Body = body
 	}

@@ -55,7 +55,7 @@ func (s payOS) Facts() core.Facts {
 		c.WriteString(text)
 		body, ok := replaceAt(r.Body, []string{"signature"}, HMACSHA256.is().sum([]byte(secrets[0]), core.Hex, false)(&c))
 		if !ok {
-			return malformed("the body has no number or string without escapes at signature: put a placeholder such as \"\" there")
+			return malformed("at signature, the body needs a number, or a string without escapes: add a placeholder such as \"\"")
 		}
 		r.Body = body
 		return nil

@@ -163,7 +163,7 @@ func (s *signing) put(f Field, text string) error {
 	case f.inBody():
 		body, ok := replaceAt(s.r.Body, f.path, text)
 		if !ok {
-			return malformed("the body has no number or string without escapes at " + strings.Join(f.path, ".") + ", where this sender puts a value that it signs: put a placeholder such as \"\" there")
+			return malformed("at " + strings.Join(f.path, ".") + ", the body needs a number, or a string without escapes, because this sender puts a signed value there: add a placeholder such as \"\"")
 		}
 		s.r.Body = body
 	// The field is in the same list as the signatures, so write assembles the header.

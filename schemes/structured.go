@@ -109,7 +109,7 @@ func sfDictionary(name string, h core.Header) ([]sfMember, error) {
 	case p.tooMany:
 		return nil, malformed(name + " has " + p.wrong)
 	case p.wrong != "":
-		return nil, malformed(name + " cannot be read: " + p.wrong + ", at byte " + strconv.Itoa(p.at) + ". Did the sender or a proxy damage the header?")
+		return nil, malformed(name + " cannot be read: " + p.wrong + ", at byte " + strconv.Itoa(p.wrongAt) + ". Did the sender or a proxy damage the header?")
 	}
 	return members, nil
 }
@@ -121,6 +121,7 @@ type sfParser struct {
 	text    string
 	at      int
 	wrong   string
+	wrongAt int  // counted from 1
 	tooMany bool // wrong is a number over a limit, not an error of syntax
 }
 
@@ -128,7 +129,7 @@ type sfParser struct {
 // useful.
 func (p *sfParser) fail(wrong string) {
 	if p.wrong == "" {
-		p.wrong = wrong
+		p.wrong, p.wrongAt = wrong, p.at+1
 	}
 }
 
@@ -177,9 +178,9 @@ func (p *sfParser) dictionary() []sfMember {
 		key := p.key()
 		switch {
 		case slices.ContainsFunc(members, func(m sfMember) bool { return m.key == key }):
-			p.fail("a label occurs twice")
+			p.fail("a name occurs twice")
 		case len(members) == maxLabels:
-			p.limit(maxLabels, "labels")
+			p.limit(maxLabels, "entries")
 		}
 		// A key without a value is true (RFC 8941, section 3.2).
 		m := sfMember{key, sfItem{kind: sfBoolean, text: "1"}}
@@ -197,7 +198,7 @@ func (p *sfParser) dictionary() []sfMember {
 			return members
 		}
 		if !p.consume(',') {
-			p.fail("a comma between labels is missing")
+			p.fail("a comma between entries is missing")
 		}
 		p.skip(" \t")
 	}

@@ -429,7 +429,7 @@ func (s *templated) checkNumbers() (mistakes []error) {
 		mistakes = append(mistakes, fmt.Errorf("IDLength is %d, but an id has 1 to %d characters", t.IDLength, maxVisible))
 	}
 	if t.MaxSignatures < 0 {
-		mistakes = append(mistakes, fmt.Errorf("MaxSignatures is %d: leave it zero for the default of %d", t.MaxSignatures, maxSignatures))
+		mistakes = append(mistakes, fmt.Errorf("MaxSignatures is negative (%d): leave it at zero for the default of %d", t.MaxSignatures, maxSignatures))
 	}
 	if t.Stamping > core.NotIdentified {
 		mistakes = append(mistakes, errors.New("Stamping has an unknown value: use a constant, such as core.StampedOnce"))

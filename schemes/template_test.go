@@ -93,7 +93,7 @@ func TestATemplateIsCheckedWhenItIsMade(t *testing.T) {
 		{"a stamping that is none", func(s *schemes.Template) { s.Stamping = 99 }, "Stamping has an unknown value"},
 		{"an id of a negative length", func(s *schemes.Template) { s.IDLength = -1 }, "IDLength is -1"},
 		{"an id that is too long", func(s *schemes.Template) { s.IDLength = 257 }, "IDLength is 257"},
-		{"a negative number of signatures", func(s *schemes.Template) { s.MaxSignatures = -1 }, "MaxSignatures is -1"},
+		{"a negative number of signatures", func(s *schemes.Template) { s.MaxSignatures = -1 }, "MaxSignatures is negative (-1)"},
 		{"a label that no entry has", func(s *schemes.Template) { s.Label = "v1," }, "separator in List"},
 		{"a label that is the one of the time", func(s *schemes.Template) { s.Label = "t=" }, "Timestamp is the same entry as the signature"},
 		{"an id that is the time", func(s *schemes.Template) { s.ID = schemes.Entry("Acme-Signature", "t") }, "Timestamp and ID are in the same place"},

@@ -57,9 +57,9 @@ type AdapterMount struct {
 	// Deny asks for the adapter's Deny option. Its function responds with
 	// status 418 and "denied: " followed by the reason.
 	Deny bool
-	// RecoverInside asks for the framework's usual recover middleware, which
-	// responds 500 to a panic, between adapter and handler. RecoverOutside asks
-	// for it upstream of the adapter.
+	// RecoverInside asks for the framework's usual recover middleware between
+	// the adapter and the handler. That middleware responds 500 to a panic.
+	// RecoverOutside asks for it upstream of the adapter.
 	RecoverInside, RecoverOutside bool
 	// Twice asks for the adapter to be mounted twice, as can happen in the
 	// framework: on a group and on one of its routes. Both are upstream of the

@@ -15,8 +15,9 @@ import (
 // The zero value has no tenants. A Source is safe for concurrent use, but
 // Header must not be changed while it is in use.
 type Source struct {
-	// Header names the header that contains the tenant, with a single value.
-	// Empty: the tenant is the last element of the path.
+	// Header is the name of the header that contains the tenant. A request with
+	// several such lines has no tenant. Empty: the tenant is the last element
+	// of the path.
 	Header string
 
 	mu      sync.Mutex

@@ -154,8 +154,8 @@ func (s *sending) deliver(ctx context.Context, c *console, m *signer, waits sche
 		}
 		c.note("%s%s", progress, a.shown())
 		if a.Status == http.StatusUnauthorized {
-			c.note("note: the status 401 usually means that the receiver could not verify the message. To find out why, send the message to hookonce listen, or pass the request that the receiver " +
-				"got to hookonce explain")
+			c.note("note: the status 401 usually means that the receiver could not verify the message. To find out why, send the message to hookonce listen, or run hookonce explain on the request " +
+				"that the receiver got")
 		}
 		return d, nil
 	}

@@ -390,7 +390,7 @@ func (d Dialect) settings() []setting {
 			{
 				query:   "SELECT CONCAT(@@global.innodb_flush_log_at_trx_commit, '')",
 				wrong:   []string{"0", "2"},
-				finding: "innodb_flush_log_at_trx_commit is not 1, so a crash loses the latest committed records: set innodb_flush_log_at_trx_commit to 1",
+				finding: "innodb_flush_log_at_trx_commit is not 1, so a crash can lose the latest committed records: set it to 1",
 			},
 		}
 	case SQLite:
