@@ -1,6 +1,7 @@
 package fasthttpwh
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -168,13 +169,29 @@ func (r *request) readStream(stream io.Reader, length int, limit int64, timeout 
 	return got, nil
 }
 
+// releases reports whether SetBodyStream clears the stream that it replaces. If
+// it does, fasthttp uses the stream's memory for other requests. Newer versions
+// of fasthttp keep the stream, and the server drains it after the handler has
+// ended.
+//
+//nolint:gochecknoglobals // a property of the fasthttp that is linked; determined before any server runs
+var releases = func() bool {
+	var req fasthttp.Request
+	req.Header.SetContentLength(2)
+	if req.ContinueReadBodyStream(bufio.NewReader(strings.NewReader("{}")), 0) != nil {
+		return false
+	}
+	stream := reflect.ValueOf(req.BodyStream())
+	req.SetBodyStream(strings.NewReader(""), 0)
+	return stream.Kind() == reflect.Pointer && stream.Elem().IsZero()
+}()
+
 // detached returns a reader that continues stream and outlives SetBodyStream.
-// SetBodyStream clears the stream that it replaces, and fasthttp uses its
-// memory for other requests. So detached copies it.
+// If SetBodyStream releases the stream, detached copies it.
 func detached(stream io.Reader) io.Reader {
 	own := reflect.ValueOf(stream)
-	if own.Kind() != reflect.Pointer || own.Type().Elem().PkgPath() != reflect.TypeFor[fasthttp.Request]().PkgPath() {
-		return stream // of a middleware
+	if !releases || own.Kind() != reflect.Pointer || own.Type().Elem().PkgPath() != reflect.TypeFor[fasthttp.Request]().PkgPath() {
+		return stream // fasthttp keeps it, or it is of a middleware
 	}
 	again := reflect.New(own.Type().Elem())
 	again.Elem().Set(own.Elem())
