@@ -66,7 +66,8 @@ async function send({ headers, body }) {
 }
 const reformatted = (m) => ({ ...m, body: JSON.stringify(JSON.parse(m.body), null, 2) });
 const attempts = () => page.locator(".attempt");
-const arrived = (count) => page.waitForFunction((n) => document.querySelectorAll(".attempt").length === n, count);
+// The page fetches the first delivery when it hears of it, so the list is there before the detail.
+const arrived = (count) => page.waitForFunction((n) => document.querySelectorAll(".attempt").length === n && !document.getElementById("delivery").hidden, count);
 const text = (selector) => page.locator(selector).innerText();
 async function open(index) {
   await attempts().nth(index).click();
