@@ -2,7 +2,7 @@ package schemes
 
 import (
 	"errors"
-	"strings"
+	"slices"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -21,22 +21,18 @@ import (
 // Source: www.npmjs.com/package/@easypost/api/v/8.9.0 and
 // EasyPost/easypost-node#467, as of November 2026.
 func EasyPost() core.Scheme {
-	return easyPost{must(Template{
+	return must(Template{
 		Name: "easypost", Signature: Header("X-Hmac-Signature"), Label: "hmac-sha256-hex=",
-		ID:      JSON("id"),
-		Content: "{body}",
-	})}
+		DeriveKey: easyPostKey,
+		ID:        JSON("id"),
+		Content:   "{body}",
+	})
 }
 
-type easyPost struct{ *templated }
-
-// Facts implements [core.Describer].
-func (s easyPost) Facts() core.Facts { return s.facts(s, nil) }
-
-// ParseKey implements [core.Scheme].
-func (s easyPost) ParseKey(text string) (core.VerifyKey, error) {
-	if strings.ContainsFunc(text, func(r rune) bool { return r > '~' }) {
+// easyPostKey is the secret in Unicode NFKD, which does not change ASCII.
+func easyPostKey(secret []byte) ([]byte, error) {
+	if slices.ContainsFunc(secret, func(c byte) bool { return c > '~' }) {
 		return nil, errors.New("the secret is not ASCII, and EasyPost changes such secrets before it signs: choose an ASCII secret for the webhook")
 	}
-	return s.templated.ParseKey(text)
+	return secret, nil
 }

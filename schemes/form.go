@@ -117,6 +117,15 @@ func (f *form) has(name string) bool {
 	return slices.ContainsFunc(f.pairs, func(p pair) bool { return string(p.name) == name })
 }
 
+// value returns the value of the only pair with this name.
+func (f *form) value(name string) ([]byte, bool) {
+	i := slices.IndexFunc(f.pairs, func(p pair) bool { return string(p.name) == name })
+	if i < 0 || i+1 < len(f.pairs) && string(f.pairs[i+1].name) == name { // the pairs are sorted
+		return nil, false
+	}
+	return f.pairs[i].value, true
+}
+
 // write appends the pairs to c, with between after each name and behind after
 // each pair except the last.
 func (f *form) write(c *core.Content, between, behind string) {

@@ -71,7 +71,8 @@ func (m *branch) child(name []byte, found []place) *branch {
 // body itself, so the compiler can keep places on the caller's stack.
 type contents struct {
 	places  []place
-	several bool // an array on a batch path has other elements
+	several bool  // an array on a batch path has other elements
+	form    *form // the body as a form, for a scheme that reads one
 }
 
 // read finds the values of the outline in a body. It uses places as memory if
@@ -85,7 +86,7 @@ func (o *outline) read(body []byte, places []place) contents {
 	if o.count > 0 {
 		s.branch(&o.root, false)
 	}
-	return contents{places, s.several}
+	return contents{places: places, several: s.several}
 }
 
 // search is the state of one pass over a body.
@@ -194,6 +195,14 @@ func (s *search) elements(m *branch, past bool) {
 		}
 		s.several = s.several || batch
 	}
+}
+
+// value returns the text of a field in the body. at is its position in places.
+func (c *contents) value(body []byte, f *Field, at int) ([]byte, bool) {
+	if f.form != "" {
+		return c.form.value(f.form)
+	}
+	return c.textOf(body, at)
 }
 
 // textOf returns the string or number at a position of places, as find does.

@@ -23,8 +23,9 @@ import (
 // refused with [core.ErrRepeated]. Attempts have no signed timestamp.
 //
 // One signature must not fit two messages. The scheme therefore rejects a value
-// that contains "&", a name and "=" in this order. It also rejects numbers that
-// JavaScript would print differently, and any object or array in data.
+// that contains "&", a name that sorts after its own name, and "=". It also
+// rejects numbers that JavaScript would print differently, and any object or
+// array in data.
 //
 // Source: www.npmjs.com/package/@payos/node/v/2.0.5, as of November 2026.
 func PayOS() core.Scheme {
@@ -72,7 +73,7 @@ func (s payOS) ReadBody(r *core.Request, a *core.Attempt) error {
 	a.Content.WriteString(text)
 	a.BodySigned = false
 	found := s.outline.read(r.Body, nil)
-	return s.readJSON(r.Body, &found, a)
+	return s.readValues(r.Body, &found, a)
 }
 
 // payOSText returns the signed text of a body.
@@ -98,26 +99,12 @@ func payOSText(body []byte) (string, error) {
 		if err != nil {
 			return "", malformed("the \"data\" member of the body is not valid: " + err.Error())
 		}
-		if looksLikePair(value) {
-			return "", malformed("a value in \"data\" contains \"&\", a name and \"=\", so one signature would fit two messages")
+		if splits(name, value) {
+			return "", malformed("a value in \"data\" could be split into several members, so one signature would fit two messages")
 		}
 		pairs = append(pairs, name+"="+value)
 	}
 	return strings.Join(pairs, "&"), nil
-}
-
-// looksLikePair reports whether a value could be parsed as two pairs.
-func looksLikePair(value string) bool {
-	for {
-		_, rest, ok := strings.Cut(value, "&")
-		if !ok {
-			return false
-		}
-		if name, _, ok := strings.Cut(rest, "="); ok && isToken(name) {
-			return true
-		}
-		value = rest
-	}
 }
 
 // printed returns a member as the sender's JavaScript formats it in a string.

@@ -105,9 +105,7 @@ func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets 
 	for i, mac := range macs {
 		texts[i] = mac(&a.Content)
 	}
-	// A signature in the body is part of what ReadBody reads, so it cannot be written with the
-	// headers.
-	if s.t.Signature.inBody() {
+	if s.elsewhere() {
 		return s.replace(a.Signatures, texts)
 	}
 	return s.write(texts)
@@ -122,7 +120,7 @@ func (s *signing) mac(text string) (func(*core.Content) string, error) {
 	if s.signer != nil {
 		return s.signer(text), nil
 	}
-	key, err := s.t.Secret.decode(text)
+	key, err := s.key(text)
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +158,8 @@ func (s *signing) stamp(id string, at time.Time) error {
 
 func (s *signing) put(f Field, text string) error {
 	switch {
+	case f.inForm():
+		s.r.Body = []byte(withQuery("?"+string(s.r.Body), f.form, text)[1:])
 	case f.inBody():
 		body, ok := replaceAt(s.r.Body, f.path, text)
 		if !ok {
@@ -197,7 +197,7 @@ func (s *signing) newID() string {
 // read has the scheme collect the signed content in a. The request must have
 // signatures for that, so read first writes placeholders.
 func (s *signing) read(a *core.Attempt, n int) error {
-	if !s.t.Signature.inBody() {
+	if !s.elsewhere() {
 		if err := s.write(slices.Repeat([]string{"-"}, n)); err != nil {
 			return err
 		}
@@ -208,7 +208,7 @@ func (s *signing) read(a *core.Attempt, n int) error {
 	return s.scheme.ReadBody(s.r, a)
 }
 
-// write sets the headers of the signatures.
+// write writes the signatures into the request.
 func (s *signing) write(texts []string) error {
 	fields := append([]Field{s.t.Signature}, s.t.More...)
 	if s.t.List != "" {
@@ -238,6 +238,11 @@ func (s *signing) write(texts []string) error {
 		case f.query != "" && i < len(texts):
 			s.r.URL = withQuery(s.r.URL, f.query, s.t.Label+texts[i])
 		case f.query != "":
+		case f.inBody() && i < len(texts):
+			if err := s.put(f, s.t.Label+texts[i]); err != nil {
+				return err
+			}
+		case f.inBody():
 		case i < len(texts):
 			s.header[f.header] = []string{s.t.Label + texts[i]}
 		default:
@@ -259,6 +264,10 @@ func withQuery(target, name, value string) string {
 	})
 	return path + "?" + strings.Join(append(pairs, url.QueryEscape(name)+"="+url.QueryEscape(value)), "&")
 }
+
+// elsewhere reports whether only the scheme's code knows where in the body the
+// signature is.
+func (s *signing) elsewhere() bool { return s.t.Signature.inBody() && s.t.Body.none() }
 
 // replace writes the signature into the body, instead of the one that the
 // scheme read there.

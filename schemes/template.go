@@ -30,12 +30,12 @@ type Template struct {
 	// Name is part of every [core.Key]. Keep it short, use only lower-case
 	// letters, digits and hyphens, and never change it.
 	Name string
-	// Signature says where the signatures are: in a header or in the query. A
-	// signature in the body cannot cover the whole body, so it needs a scheme
-	// in code.
+	// Signature says where the signatures are: in a header, in the query, or in
+	// the body. A signature in the body needs Body, since it cannot cover
+	// itself.
 	Signature Field
 	// More lists further places of signatures, for keys in rotation. All must
-	// be of the same kind as Signature: in a header or in the query.
+	// be of the same kind as Signature.
 	More []Field
 	// List is the separator between the signatures in one value: a comma, a
 	// semicolon or a space. If List is empty, a value is one signature.
@@ -49,6 +49,13 @@ type Template struct {
 	Encoding core.Encoding
 	// Secret says how the text of a secret becomes a key. Default: [Verbatim].
 	Secret SecretText
+	// DeriveKey returns the key for a secret, if the sender hashes or
+	// normalizes the secret before it signs. It gets the bytes that Secret
+	// describes, and may change and keep them. An empty secret and the text of
+	// a public key are rejected before. [core.New] reports its errors, so they
+	// must not contain the secret. DeriveKey may be called concurrently. If it
+	// is nil, the secret is the key.
+	DeriveKey func(secret []byte) ([]byte, error)
 	// Timestamp says where the timestamp is, Unit is its format, and Stamping
 	// says what it means. The signature must cover the timestamp: put
 	// {timestamp} into Content, unless the timestamp is in a signed body.
@@ -101,6 +108,19 @@ type Template struct {
 	// part of its identity. For a value that differs between attempts, use
 	// Nonce. {secret} is the secret, and must come last.
 	Content string
+	// Body says for which part of the body {body} stands, if that is not the
+	// whole body:
+	//
+	//   - JSON("data"): a member that is an object or an array, in the bytes in
+	//     which the body has it.
+	//   - Form("data"): the decoded value of a form field.
+	//   - SortedForm(): all fields of a form except the signatures.
+	//
+	// The rest of the body must be signed too, so that nobody can change it. A
+	// body is rejected if it has a member or field that is not the Body, a
+	// signature, or an ID or Timestamp that Content names. Because white space
+	// and the order of members are not signed, BodySigned is false.
+	Body Field
 	// Gunzip says that the sender signs the body before compressing it with
 	// gzip. The scheme decompresses such a body, up to 8 MiB and about 64 times
 	// its size. The result is signed and identifies the message. Other
@@ -126,14 +146,16 @@ type Template struct {
 	sets      bool // a space separates entries too: each key has its own set of time and signature, and the first time counts
 }
 
-// Field is a place in a request: [Header], [Entry], [Item], [Query] or [JSON].
-// The zero Field means no place.
+// Field is a place in a request: [Header], [Entry], [Item], [Query], [JSON],
+// [Form] or [SortedForm]. The zero Field means no place.
 type Field struct {
 	header string   // canonical
 	key    string   // key of a list entry, with its "="
 	item   int      // position in a list without keys, counted from 1
 	query  string   // name of a URL parameter
 	path   []string // path in the JSON body
+	form   string   // name of a form field in the body
+	sorted bool     // all form fields
 }
 
 // Header returns the [Field] for the value of a header.
@@ -163,10 +185,25 @@ func Query(name string) Field { return Field{query: name} }
 // "0" is the first element.
 func JSON(path ...string) Field { return Field{path: path} }
 
-func (f *Field) none() bool   { return f.header == "" && f.query == "" && len(f.path) == 0 }
-func (f *Field) inBody() bool { return len(f.path) > 0 }
+// Form returns the [Field] for the decoded value of a field in a form body
+// (application/x-www-form-urlencoded).
+func Form(name string) Field { return Field{form: name} }
+
+// SortedForm returns the [Field] for all fields of a form body except the
+// signatures, for [Template].Body. The fields are sorted by name, decoded,
+// written as "name=value" and joined with "&", including empty ones.
+//
+// A form is rejected if it has a name twice. It is also rejected if its text
+// could be split into fields in another way. That is the case if a value
+// contains "&", a name that sorts after the value's own name, and "=".
+func SortedForm() Field { return Field{sorted: true} }
+
+func (f *Field) none() bool   { return f.header == "" && f.query == "" && !f.inBody() }
+func (f *Field) inBody() bool { return len(f.path) > 0 || f.inForm() }
+func (f *Field) inForm() bool { return f.form != "" || f.sorted }
 func (f *Field) same(other Field) bool {
-	return f.header == other.header && f.key == other.key && f.item == other.item && f.query == other.query && slices.Equal(f.path, other.path)
+	return f.header == other.header && f.key == other.key && f.item == other.item && f.query == other.query && slices.Equal(f.path, other.path) &&
+		f.form == other.form && f.sorted == other.sorted
 }
 
 // whole reports whether the field is the whole value of a header.
@@ -303,10 +340,10 @@ func (t Template) build() (*templated, error) {
 			fail("Signature or an element of More is empty: say where the signature is, as in schemes.Header(\"X-Signature\")")
 		case f.key != "" || f.item != 0:
 			fail("Signature or an element of More is an Entry or Item: use a Header with List and Label")
-		case f.inBody() != t.Signature.inBody() || (f.query == "") != (t.Signature.query == ""):
+		case f.inBody() != t.Signature.inBody() || f.inForm() != t.Signature.inForm() || (f.query == "") != (t.Signature.query == ""):
 			fail("Signature and More must all be in headers, all in the query, or all in the body")
-		case f.query != "" && t.List != "":
-			fail("Signature is in the query, which has no lists: leave out List")
+		case (f.query != "" || f.inBody()) && t.List != "":
+			fail("Signature is in the query or in the body, which have no lists: leave out List")
 		}
 	}
 	for _, place := range []struct {
@@ -341,6 +378,7 @@ func (t Template) build() (*templated, error) {
 	}
 	mistakes = append(mistakes, s.checkKeys()...)
 	mistakes = append(mistakes, s.checkPlaces()...)
+	mistakes = append(mistakes, s.checkBody()...)
 	mistakes = append(mistakes, s.checkNumbers()...)
 	// The following checks depend on the parts, which are known from here on.
 	s.front = s.inFront()
@@ -366,8 +404,9 @@ func (t Template) build() (*templated, error) {
 	return s, nil
 }
 
-// checkKeys finds a {secret} with a public-key algorithm, and a plain hash
-// without a {secret}. It also finds a SecretText that cannot hold a public key.
+// checkKeys finds a {secret} or a DeriveKey with a public-key algorithm, and a
+// plain hash without a {secret}. It also finds a SecretText that cannot hold a
+// public key.
 func (s *templated) checkKeys() (mistakes []error) {
 	algorithm := s.t.Algorithm.is()
 	private := algorithm.public != nil
@@ -376,6 +415,9 @@ func (s *templated) checkKeys() (mistakes []error) {
 		mistakes = append(mistakes, errors.New("{secret} is in Content, but the sender signs with a private key: leave it out"))
 	case algorithm.plain && !s.has(partSecret):
 		mistakes = append(mistakes, errors.New("Algorithm is a plain hash, which anybody can compute: Content must end with {secret}"))
+	}
+	if private && s.t.DeriveKey != nil {
+		mistakes = append(mistakes, errors.New("DeriveKey is for shared secrets, but the sender signs with a private key: leave it out"))
 	}
 	if s.t.Secret < algorithm.secret {
 		mistakes = append(mistakes, errors.New("the secret is a public key in base64: set Secret to Base64Text"))
@@ -411,8 +453,8 @@ func (s *templated) checkPlaces() (mistakes []error) {
 	}
 	for _, sig := range signatures {
 		switch f := sig.field; {
-		case f.inBody() && s.has(partBody) && !t.bodyless:
-			fail("%s is in the body, and Content has {body}: a signature cannot sign itself", sig.name)
+		case f.inBody() && t.Body.none() && s.has(partBody) && !t.bodyless:
+			fail("%s is in the body, and a signature cannot sign itself: set Body to the part of the body that is signed", sig.name)
 		case f.query != "" && s.has(partURL):
 			fail("%s is in the query, and Content has {url}, which includes the query: a signature cannot sign itself", sig.name)
 		case slices.ContainsFunc(s.parts, func(p part) bool { return p.kind == partValue && p.field.same(f) }):

@@ -2,6 +2,7 @@ package schemes
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -30,14 +31,17 @@ type templated struct {
 	front int                // the number of leading parts that need no body
 	url   address
 
-	moreOf  string // the common prefix of the headers in t.More
-	batches bool   // the path of the id has an index
+	moreOf  string   // the common prefix of the headers in t.More
+	batches bool     // the path of the id has an index
+	form    bool     // the body is read as a form
+	members []string // with t.Body: the names that the body may have; nil: any
 
-	outline outline  // the values to read from the body
-	at      struct { // their positions in outline, zero for a value outside the body
+	outline outline  // the values to read from a JSON body
+	at      struct { // their positions in outline, zero for a value elsewhere
 		id, timestamp int
 		signatures    []int
 		stable        []int
+		body          int
 	}
 }
 
@@ -56,6 +60,7 @@ func (s *templated) outlined() {
 	for _, f := range t.Stable {
 		s.at.stable = append(s.at.stable, o.add(f.path, true, false))
 	}
+	s.at.body = o.add(t.Body.path, true, false)
 }
 
 func (s *templated) Name() string            { return s.t.Name }
@@ -123,8 +128,8 @@ func (s *templated) headers() []string {
 // identity returns [core.Facts].IdentifiedBy.
 func (s *templated) identity() string {
 	switch {
-	case s.t.Gunzip:
-		return "" // other schemes identify the compressed bytes
+	case s.t.Gunzip, !s.t.Body.none():
+		return "" // other schemes identify the body as it arrives
 	case s.t.ID.inBody() && s.has(partBody):
 		return jsonPointer(s.t.ID.path)
 	case s.t.Content == byBody:
@@ -149,15 +154,28 @@ func jsonPointer(path []string) string {
 }
 
 func (s *templated) ParseKey(text string) (core.VerifyKey, error) {
-	raw, err := s.t.Secret.decode(text)
+	raw, err := s.key(text)
 	if err != nil {
 		return nil, err
 	}
 	return s.t.Algorithm.is().key(s.label, raw, s.t.Encoding, s.has(partSecret))
 }
 
+// key returns the bytes of the key for the text of a secret.
+func (s *templated) key(text string) ([]byte, error) {
+	raw, err := s.t.Secret.decode(text)
+	if err != nil || s.t.DeriveKey == nil {
+		return raw, err
+	}
+	// The derived key may hide that the secret is empty or a public key.
+	if _, err := core.HMACKey("", s.t.Algorithm.is().hash, raw, core.Hex); err != nil {
+		return nil, err
+	}
+	return s.t.DeriveKey(raw)
+}
+
 func (s *templated) ReadHeader(r *core.Request, a *core.Attempt) error {
-	a.BodySigned = s.has(partBody)
+	a.BodySigned = s.has(partBody) && s.t.Body.none()
 	var stamp string
 	if f := &s.t.Timestamp; !f.none() && !f.inBody() {
 		var err error
@@ -333,6 +351,10 @@ func (f *Field) name() string {
 		return "entry " + strconv.Itoa(f.item) + " of " + f.header
 	case f.query != "":
 		return "the URL parameter " + f.query
+	case f.form != "":
+		return "the form field " + f.form
+	case len(f.path) > 0:
+		return "the member " + strings.Join(f.path, ".") + " of the body"
 	default:
 		return f.header
 	}
@@ -359,8 +381,13 @@ func (s *templated) setID(id string, a *core.Attempt) error {
 
 const maxVisible = 256
 
-// inJSON is for errors about a value that find does not find.
-const inJSON = ": it must be a number, or a string without escapes"
+// absent returns the error for a value that the body must have and has not.
+func (f *Field) absent(what, hint string) error {
+	if f.form != "" {
+		return malformed("the body is not a form that has " + f.form + ", the " + what + ", once" + hint)
+	}
+	return malformed("the body has no " + what + " at " + strings.Join(f.path, ".") + ": it must be a number, or a string without escapes" + hint)
+}
 
 // visible reports whether an id is 1 to 256 characters of printable ASCII. Such
 // an id is safe in logs, headers and store keys.
@@ -613,14 +640,22 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 	// nothing.
 	var places [fewFields]place
 	found := s.outline.read(r.Body, places[:])
-	if err := s.readJSON(r.Body, &found, a); err != nil {
+	if s.form {
+		found.form = new(form) // a pooled one would make places escape to the heap, for every scheme
+		if !readForm(found.form, r.Body) {
+			return malformed("the body is not a valid form")
+		}
+	}
+	if err := s.readValues(r.Body, &found, a); err != nil {
 		return err
 	}
 	for i := s.front; i < len(s.parts); i++ {
 		var stamp string
 		switch s.parts[i].kind {
 		case partBody:
-			s.writeBody(r.Body, &found, a)
+			if err := s.writeBody(r.Body, &found, a); err != nil {
+				return err
+			}
 		case partMethod:
 			// Other characters would make the boundary between the method and the next part
 			// ambiguous.
@@ -673,34 +708,52 @@ func gunzip(body []byte) ([]byte, error) {
 
 // readStamp returns the text of the timestamp in r.
 func (s *templated) readStamp(r *core.Request, found *contents) (string, error) {
-	if s.at.timestamp == 0 {
+	if !s.t.Timestamp.inBody() {
 		return s.t.Timestamp.outside(r, s.t.List)
 	}
-	text, _ := found.textOf(r.Body, s.at.timestamp) // present, because readJSON has parsed it
+	text, _ := found.value(r.Body, &s.t.Timestamp, s.at.timestamp) // present, because readValues has parsed it
 	return string(text), nil
 }
 
-// writeBody appends the body to the signed content. If the timestamp is in the
-// body, writeBody marks its bytes as the time, since they differ between
-// attempts.
-func (s *templated) writeBody(body []byte, found *contents, a *core.Attempt) {
-	// These bytes differ between attempts, so they must not become part of the identity.
+// writeBody appends the body, or the signed part of it, to the signed content.
+// If the timestamp is in the body, writeBody marks its bytes as the time, since
+// they differ between attempts.
+func (s *templated) writeBody(body []byte, found *contents, a *core.Attempt) error {
+	signed, from, to := body, 0, 0
 	if s.at.timestamp != 0 && !s.t.bodyless {
-		if from, to, ok := found.placeOf(body, s.at.timestamp); ok {
-			a.Content.WriteBody(body[:from])
-			a.Content.WriteTime(string(body[from:to]))
-			body = body[to:]
+		from, to, _ = found.placeOf(body, s.at.timestamp)
+	}
+	switch {
+	case s.t.Body.inForm():
+		return s.writeForm(found.form, a)
+	case s.at.body != 0:
+		at := found.places[s.at.body]
+		if signed = body[at.from:at.to]; len(signed) == 0 || signed[0] != '{' && signed[0] != '[' {
+			return malformed("the body has no object or array at " + s.t.Body.path[0])
+		}
+		// A timestamp outside of this part was written with {timestamp}.
+		if from, to = from-at.from, to-at.from; from < 0 || to > len(signed) {
+			to = 0
 		}
 	}
-	a.Content.WriteBody(body)
+	if to > 0 {
+		a.Content.WriteBody(signed[:from])
+		a.Content.WriteTime(string(signed[from:to]))
+		signed = signed[to:]
+	}
+	a.Content.WriteBody(signed)
+	return nil
 }
 
-// readJSON stores the values from the body in a. Nothing is verified yet.
-func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) error {
-	if s.at.timestamp != 0 {
-		text, ok := found.textOf(body, s.at.timestamp)
+// readValues stores the values from the body in a. Nothing is verified yet.
+func (s *templated) readValues(body []byte, found *contents, a *core.Attempt) error {
+	if err := s.onlyNames(body, found); err != nil {
+		return err
+	}
+	if s.t.Timestamp.inBody() {
+		text, ok := found.value(body, &s.t.Timestamp, s.at.timestamp)
 		if !ok {
-			return malformed("the body has no timestamp at " + strings.Join(s.t.Timestamp.path, ".") + inJSON)
+			return s.t.Timestamp.absent("timestamp", "")
 		}
 		at, err := s.t.Unit.parse(string(text))
 		if err != nil {
@@ -708,24 +761,17 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 		}
 		a.Timestamp = at
 	}
-	if s.at.id != 0 {
+	if s.t.ID.inBody() {
 		if !s.has(partID) {
 			s.readBodyID(body, found, a)
-		} else if text, ok := found.textOf(body, s.at.id); !ok {
-			return malformed("the body has no id at " + strings.Join(s.t.ID.path, ".") + inJSON)
+		} else if text, ok := found.value(body, &s.t.ID, s.at.id); !ok {
+			return s.t.ID.absent("id", "")
 		} else if err := s.setID(string(text), a); err != nil {
 			return err
 		}
 	}
-	for i, at := range s.at.signatures {
-		text, ok := found.textOf(body, at)
-		switch {
-		case ok:
-			a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
-		// The further places of More may be absent.
-		case i == 0:
-			return malformed("the body has no signature at " + strconv.Quote(strings.Join(s.t.Signature.path, ".")) + inJSON)
-		}
+	if err := s.readBodySignatures(body, found, a); err != nil {
+		return err
 	}
 	if a.IDSigned {
 		// Only a signed id requires this comparison. Without a signed id, the content itself is the
@@ -733,6 +779,28 @@ func (s *templated) readJSON(body []byte, found *contents, a *core.Attempt) erro
 		s.readStable(body, found, a)
 	} else {
 		a.Indistinct = s.indistinct(a.Unsigned)
+	}
+	return nil
+}
+
+// readBodySignatures collects the signatures in the body.
+func (s *templated) readBodySignatures(body []byte, found *contents, a *core.Attempt) error {
+	f := &s.t.Signature
+	for i, at := range s.at.signatures {
+		if i > 0 {
+			f = &s.t.More[i-1]
+		}
+		text, ok := found.value(body, f, at)
+		if ok {
+			text, ok = bytes.CutPrefix(text, []byte(s.t.Label))
+		}
+		switch {
+		case ok:
+			a.Signatures = append(a.Signatures, core.Signature{Label: s.label, Text: string(text)})
+		// The further places of More may be absent.
+		case i == 0:
+			return f.absent("signature", "")
+		}
 	}
 	return nil
 }
@@ -762,21 +830,21 @@ func (s *templated) readStable(body []byte, found *contents, a *core.Attempt) {
 // does not make the message malformed here, because a challenge needs no id.
 // core reports Unidentified after verification.
 func (s *templated) readBodyID(body []byte, found *contents, a *core.Attempt) {
-	path := s.t.ID.path
+	f := &s.t.ID
 	// An id identifies only one of several events.
 	if found.several {
 		if s.t.Batch == BatchRefused {
-			a.Unidentified = malformed("the body has other events besides the one at " + strings.Join(path, ".") + ". In your own Template, set Batch to say how such a body is identified")
+			a.Unidentified = malformed("the body has other events besides the one at " + strings.Join(f.path, ".") + ". In your own Template, set Batch to say how such a body is identified")
 		}
 		return // the signed content identifies it
 	}
-	text, ok := found.textOf(body, s.at.id)
+	text, ok := found.value(body, f, s.at.id)
 	switch {
 	case ok && visible(text):
 		a.ID, a.IDSigned = string(text), true
 	case ok:
-		a.Unidentified = malformed("the id at " + strings.Join(path, ".") + " in the body must be 1 to 256 printable ASCII characters without spaces")
+		a.Unidentified = malformed("the id at " + cmp.Or(f.form, strings.Join(f.path, ".")) + " in the body must be 1 to 256 printable ASCII characters without spaces")
 	case !s.t.IDOptional:
-		a.Unidentified = malformed("the body has no id at " + strings.Join(path, ".") + inJSON + ". Is this the right sender? In your own Template, check the path, or set IDOptional")
+		a.Unidentified = f.absent("id", ". Is this the right sender? In your own Template, check the path or field of ID, or set IDOptional")
 	}
 }
