@@ -144,7 +144,7 @@ func (s *templated) writeForm(f *form, a *core.Attempt) error {
 		switch name, value := string(p.name), string(p.value); {
 		case slices.Contains(signatures, name) && name != "":
 			continue
-		case strings.ContainsAny(name, "&="), splits(name, value):
+		case !isPart(name), splits(name, value, isPart):
 			return malformed("the fields of the form could be split in another way, so one signature would fit two messages")
 		}
 		if len(text) > 0 {
@@ -163,19 +163,22 @@ func (s *templated) writeForm(f *form, a *core.Attempt) error {
 	return nil
 }
 
+// isPart reports whether a form may have this name: its end is clear.
+func isPart(name string) bool { return !strings.ContainsAny(name, "&=") }
+
 // splits reports whether the value of a name could also be read as a shorter
 // value and further pairs, in a text of sorted pairs "name=value" joined with
 // "&". Take the first place where two readings of one text differ. There one of
 // them begins a pair, whose name sorts after the pair before it, and the other
 // one has that name inside the value of the same pair. splits finds it, so of
 // two readings at most one is accepted.
-func splits(name, value string) bool {
+func splits(name, value string, isName func(string) bool) bool {
 	for {
 		_, rest, ok := strings.Cut(value, "&")
 		if !ok {
 			return false
 		}
-		if other, _, ok := strings.Cut(rest, "="); ok && !strings.Contains(other, "&") && other > name {
+		if other, _, ok := strings.Cut(rest, "="); ok && other > name && isName(other) {
 			return true
 		}
 		value = rest

@@ -330,7 +330,9 @@ func TestAValueOfPayOSBecomesNoOtherMember(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := v.Verify(t.Context(), sign(`{"description":"a & b & c=d"}`, "description=a & b & c=d")); err != nil {
-		t.Errorf("an ampersand that begins no member: %v", err)
+	for _, value := range []string{"a & b & c=d", "https://x.example/?a=1&amount=2", "Q&über=1"} {
+		if _, err := v.Verify(t.Context(), sign(`{"description":"`+value+`"}`, "description="+value)); err != nil {
+			t.Errorf("%q, whose ampersand begins no later member: %v", value, err)
+		}
 	}
 }

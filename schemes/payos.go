@@ -99,7 +99,7 @@ func payOSText(body []byte) (string, error) {
 		if err != nil {
 			return "", malformed("the \"data\" member of the body is not valid: " + err.Error())
 		}
-		if splits(name, value) {
+		if splits(name, value, isToken) {
 			return "", malformed("a value in \"data\" could be split into several members, so one signature would fit two messages")
 		}
 		pairs = append(pairs, name+"="+value)
