@@ -69,15 +69,13 @@ type scanner struct {
 
 // space moves past white space.
 func (s *scanner) space() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
-		case ' ', '\t', '\r', '\n':
-			s.i++
-		default:
-			return
-		}
+	for s.i < len(s.b) && isSpace(s.b[s.i]) {
+		s.i++
 	}
 }
+
+// isSpace reports whether c is white space in JSON.
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // is reports whether c comes next after white space, and if so moves past it.
 func (s *scanner) is(c byte) bool {

@@ -1,9 +1,6 @@
 package schemes
 
-import (
-	"bytes"
-	"strconv"
-)
+import "strconv"
 
 // outline is the tree of all values that a scheme reads from a JSON body, so
 // one pass finds them all. Each value is the one that find returns for its
@@ -229,5 +226,9 @@ func (c *contents) valueOf(body []byte, at int) []byte {
 	if p.from == p.to {
 		return nil
 	}
-	return bytes.TrimRight(body[p.from:p.to:p.to], " \t\r\n")
+	to := p.to
+	for to > p.from && isSpace(body[to-1]) {
+		to--
+	}
+	return body[p.from:to:to]
 }

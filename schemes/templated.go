@@ -522,10 +522,16 @@ const commaOrSpace = ", "
 // cutEntry splits off the first entry of a list. Without a separator, the whole
 // value is one entry.
 func cutEntry(v, separator string) (entry, rest string, more bool) {
-	if i := strings.IndexAny(v, separator); i >= 0 {
-		return v[:i], v[i+1:], true
+	var i int
+	if len(separator) == 1 {
+		i = strings.IndexByte(v, separator[0]) // faster than IndexAny
+	} else {
+		i = strings.IndexAny(v, separator)
 	}
-	return v, "", false
+	if i < 0 {
+		return v, "", false
+	}
+	return v[:i], v[i+1:], true
 }
 
 // lines returns the values of a header with a canonical name. A map lookup is
