@@ -92,6 +92,9 @@ func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets 
 	if len(secrets) == 0 {
 		return errors.New("schemes: no secret to sign with: pass at least one")
 	}
+	if s.form && !hasType(s.header, formType) {
+		s.header.Set("Content-Type", formType)
+	}
 	// Write the id and the timestamp first, since they are part of the signed content that read
 	// collects.
 	if err := s.stamp(id, at); err != nil {

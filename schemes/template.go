@@ -524,7 +524,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 	case t.Stamping != core.StampedEachAttempt:
 		mistakes = append(mistakes, errors.New("a Nonce needs core.StampedEachAttempt: if the value stays the same across all attempts, make it the ID, or sign it with {header:…}"))
 	case n.inBody():
-		mistakes = append(mistakes, errors.New("the Nonce is in the body: leave it out, because a signed body already covers it"))
+		mistakes = append(mistakes, errors.New("the Nonce is in the body: leave it out, because a signed body already covers it. With Body, a Nonce beside the Body needs a scheme in code"))
 	case t.Timestamp.inBody() && s.has(partTimestamp):
 		mistakes = append(mistakes, errors.New("a Nonce cannot be combined with a time in both Content and the body: at most two parts may differ between attempts"))
 	}

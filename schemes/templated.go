@@ -31,10 +31,12 @@ type templated struct {
 	front int                // the number of leading parts that need no body
 	url   address
 
-	moreOf  string   // the common prefix of the headers in t.More
-	batches bool     // the path of the id has an index
-	form    bool     // the body is read as a form
-	members []string // with t.Body: the names that the body may have; nil: any
+	moreOf  string // the common prefix of the headers in t.More
+	batches bool   // the path of the id has an index
+	form    bool   // the body is read as a form
+	// With t.Body, the names in the body besides that one:
+	signatures []string // of the signatures
+	members    []string // of what Content names
 
 	outline outline  // the values to read from a JSON body
 	at      struct { // their positions in outline, zero for a value elsewhere
@@ -642,7 +644,11 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 	found := s.outline.read(r.Body, places[:])
 	if s.form {
 		found.form = new(form) // a pooled one would make places escape to the heap, for every scheme
-		if !readForm(found.form, r.Body) {
+		switch {
+		// Neither is signed, and without them a handler might take the values of the form from the URL.
+		case r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch, !hasType(r.Header, formType):
+			return malformed("the request has no form: it must be a POST, PUT or PATCH with the Content-Type " + formType)
+		case !readForm(found.form, r.Body):
 			return malformed("the body is not a valid form")
 		}
 	}
@@ -815,8 +821,11 @@ func (s *templated) indistinct(unsigned []string) bool {
 // readStable stores the members that are equal in all attempts for an event.
 func (s *templated) readStable(body []byte, found *contents, a *core.Attempt) {
 	some := false
-	for _, at := range s.at.stable {
+	for i, at := range s.at.stable {
 		value := found.valueOf(body, at)
+		if s.form {
+			value, _ = found.form.value(s.t.Stable[i].form)
+		}
 		some = some || value != nil
 		a.Stable = append(a.Stable, value)
 	}
