@@ -9,9 +9,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// This file reads a body that [Template].Body divides into a signed part, the
-// signatures and what Content names. Nothing else may be in it, since nobody
-// would have signed that.
+// This file reads a body that [Template].Body divides into three: the signed
+// part, the signatures, and the values that Content names. The body must have
+// nothing else, because that would not be signed.
 
 // checkBody finds a Body that cannot be read, and values in the body that are
 // not signed.
@@ -70,7 +70,7 @@ func (s *templated) checkBody() (mistakes []error) {
 		case f.same(body):
 			fail("%s and Body are in the same place", n.name)
 		case n.part == partBody:
-			fail("%s must be in the Body: leave out its members beside the Body", n.name)
+			fail("%s must be in the Body: leave out the members beside it", n.name)
 		case len(f.path) > 1:
 			fail("%s is in a member of the body that is not signed: it must be in the Body, or beside it", n.name)
 		case !s.has(n.part):
@@ -94,11 +94,11 @@ func (f *Field) member() []string {
 	}
 }
 
-// onlyNames rejects a divided body with members or fields that nothing signs,
-// or with one of them twice: two parsers could each take another one. It also
-// rejects the spellings of a signature or an id under which a parser could fail,
-// or find another value than the signed one.
-func (s *templated) onlyNames(body []byte, found *contents) error {
+// onlySigned rejects a divided body with members or fields that nothing signs,
+// or with one of them twice: two parsers could each take a different one. It
+// also rejects a signature or an id on which a parser could fail, or in which
+// it could find another value than the signed one.
+func (s *templated) onlySigned(body []byte, found *contents) error {
 	const unsigned = "the body has other members or fields than the signed ones"
 	const unlike = "a signature in the body has characters that no signature has"
 	switch {
@@ -189,10 +189,10 @@ func isPart(name string) bool { return !strings.ContainsAny(name, "&=") }
 
 // splits reports whether the value of a name could also be read as a shorter
 // value and further pairs, in a text of sorted pairs "name=value" joined with
-// "&". Take the first place where two readings of one text differ. There one of
-// them begins a pair, whose name sorts after the pair before it, and the other
-// one has that name inside the value of the same pair. splits finds it, so of
-// two readings at most one is accepted.
+// "&". Two readings of one text differ for the first time at an "&". In one of
+// them, a new pair begins there, and its name sorts after the current one. In
+// the other one, the value of the current pair contains all of that. splits
+// rejects the second one, so at most one reading is accepted.
 func splits(name, value string, isName func(string) bool) bool {
 	for {
 		_, rest, ok := strings.Cut(value, "&")

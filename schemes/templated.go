@@ -386,7 +386,7 @@ const maxVisible = 256
 // absent returns the error for a value that the body must have and has not.
 func (f *Field) absent(what, hint string) error {
 	if f.form != "" {
-		return malformed("the body is not a form that has " + f.form + ", the " + what + ", once" + hint)
+		return malformed("the form in the body must have the field " + f.form + " (the " + what + ") exactly once" + hint)
 	}
 	return malformed("the body has no " + what + " at " + strings.Join(f.path, ".") + ": it must be a number, or a string without escapes" + hint)
 }
@@ -645,7 +645,8 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 	if s.form {
 		found.form = new(form) // a pooled one would make places escape to the heap, for every scheme
 		switch {
-		// Neither is signed, and without them a handler might take the values of the form from the URL.
+		// Neither is signed. With others, net/http does not read the form, and a handler may take
+		// the values from the URL.
 		case r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch, !hasType(r.Header, formType):
 			return malformed("the request has no form: it must be a POST, PUT or PATCH with the Content-Type " + formType)
 		case !readForm(found.form, r.Body):
@@ -753,7 +754,7 @@ func (s *templated) writeBody(body []byte, found *contents, a *core.Attempt) err
 
 // readValues stores the values from the body in a. Nothing is verified yet.
 func (s *templated) readValues(body []byte, found *contents, a *core.Attempt) error {
-	if err := s.onlyNames(body, found); err != nil {
+	if err := s.onlySigned(body, found); err != nil {
 		return err
 	}
 	if s.t.Timestamp.inBody() {
