@@ -547,3 +547,31 @@ func TestAmpersandsInAValueCostLittle(t *testing.T) {
 		t.Errorf("two bodies took %s", took)
 	}
 }
+
+func TestSignLeavesNoOlderSignatureInTheBody(t *testing.T) {
+	t.Parallel()
+	for body, template := range map[string]schemes.Template{
+		`{"signature":"","old":"","data":[]}`: {
+			Signature: schemes.JSON("signature"), More: []schemes.Field{schemes.JSON("old"), schemes.JSON("older")}, Body: schemes.JSON("data"),
+		},
+		"data=1": {Signature: schemes.Form("signature"), More: []schemes.Field{schemes.Form("old")}, Body: schemes.Form("data")},
+	} {
+		template.Name, template.Content = "acme", "{body}"
+		s, err := template.Scheme()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request(body)
+		for _, secrets := range [][]string{{secret, stranger}, {secret}} {
+			if err := schemes.Sign(s, r, "", remoteNow, secrets...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := verifier(t, s, remoteNow, stranger).Verify(t.Context(), r); !errors.Is(err, core.ErrNoMatch) {
+			t.Errorf("%s: %v", r.Body, err)
+		}
+		if _, err := verifier(t, s, remoteNow, secret).Verify(t.Context(), r); err != nil {
+			t.Errorf("%s: %v", r.Body, err)
+		}
+	}
+}

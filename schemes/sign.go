@@ -247,6 +247,8 @@ func (s *signing) write(texts []string) error {
 				return err
 			}
 		case f.inBody():
+			// Clear the signature from an earlier call with more secrets. JSON may lack the place.
+			_ = s.put(f, "")
 		case i < len(texts):
 			s.header[f.header] = []string{s.t.Label + texts[i]}
 		default:

@@ -189,10 +189,10 @@ func Query(name string) Field { return Field{query: name} }
 func JSON(path ...string) Field { return Field{path: path} }
 
 // Form returns the [Field] for the decoded value of a field in a form body. The
-// request must be a POST, PUT or PATCH with the Content-Type
-// application/x-www-form-urlencoded, because net/http reads no form from another
-// request. In the handler, read [http.Request].PostForm. FormValue and Form also
-// contain the parameters of the URL, which are not signed.
+// request must be a POST, PUT or PATCH with the Content-Type application/x-www-
+// form-urlencoded, because net/http reads no form from another request. In the
+// handler, read [http.Request].PostForm. FormValue and Form also contain the
+// parameters of the URL, which are not signed.
 func Form(name string) Field { return Field{form: name} }
 
 // SortedForm returns the [Field] for all fields of a form body except the
