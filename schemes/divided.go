@@ -9,9 +9,9 @@ import (
 	"github.com/hookonce/hookonce/core"
 )
 
-// This file reads a body that [Template].Body divides into a signed part, the
-// signatures and what Content names. Nothing else may be in it, since nobody
-// would have signed that.
+// This file reads a body that [Template].Body divides into three: the signed
+// part, the signatures, and the values that Content names. The body must have
+// nothing else, because that would not be signed.
 
 // checkBody finds a Body that cannot be read, and values in the body that are
 // not signed.
@@ -39,6 +39,8 @@ func (s *templated) checkBody() (mistakes []error) {
 		case !f.inBody():
 		case t.Body.none() && f.inForm() && n.name != "ID":
 			fail("%s is a Form: set Body to the part of the form that is signed", n.name)
+		case t.Body.none() && f.inForm() != t.ID.inForm() && t.ID.inBody():
+			fail("%s and ID must both be in a form, or both in JSON", n.name)
 		case !t.Body.none() && f.inForm() != t.Body.inForm():
 			fail("%s and Body must both be in a form, or both in JSON", n.name)
 		}
@@ -48,7 +50,7 @@ func (s *templated) checkBody() (mistakes []error) {
 	case body.none():
 		return mistakes
 	case !body.inBody() || len(body.path) > 1:
-		mistakes = append(mistakes, errors.New("the Body must be a Form, a SortedForm or a JSON with one name: a member of the body itself"))
+		return append(mistakes, errors.New("the Body must be a Form, a SortedForm or a JSON with one name: a member of the body itself"))
 	case t.Gunzip:
 		mistakes = append(mistakes, errors.New("the Body and Gunzip exclude each other"))
 	}
@@ -60,23 +62,22 @@ func (s *templated) checkBody() (mistakes []error) {
 		case f.inBody() && f.same(body):
 			fail("%s and Body are in the same place", n.name)
 		}
-		s.members = append(s.members, n.field.member()...)
+		s.signatures = append(s.signatures, n.field.member()...)
 	}
 	for _, n := range inside {
 		switch f := n.field; {
 		case !f.inBody(), body.sorted, !body.inForm() && len(f.path) > 1 && f.path[0] == body.path[0]:
-		case len(f.path) > 1:
-			fail("%s is in a member of the body that is not signed: it must be in the Body, or beside it", n.name)
-		case n.part == partBody || !s.has(n.part):
-			fail("%s is beside the Body and not signed: name it in Content", n.name)
 		case f.same(body):
 			fail("%s and Body are in the same place", n.name)
+		case n.part == partBody:
+			fail("%s must be in the Body: leave out the members beside it", n.name)
+		case len(f.path) > 1:
+			fail("%s is in a member of the body that is not signed: it must be in the Body, or beside it", n.name)
+		case !s.has(n.part):
+			fail("%s is beside the Body and not signed: name it in Content", n.name)
 		default:
 			s.members = append(s.members, f.member()...)
 		}
-	}
-	if s.members = append(s.members, body.member()...); body.sorted {
-		s.members = nil
 	}
 	return mistakes
 }
@@ -93,19 +94,26 @@ func (f *Field) member() []string {
 	}
 }
 
-// onlyNames rejects a divided body with members or fields that nothing signs,
-// or with one of them twice: two parsers could each take another one.
-func (s *templated) onlyNames(body []byte, found *contents) error {
+// onlySigned rejects a divided body with members or fields that nothing signs,
+// or with one of them twice: two parsers could each take a different one. It
+// also rejects a signature or an id on which a parser could fail, or in which
+// it could find another value than the signed one.
+func (s *templated) onlySigned(body []byte, found *contents) error {
 	const unsigned = "the body has other members or fields than the signed ones"
+	const unlike = "a signature in the body has characters that no signature has"
 	switch {
 	case s.t.Body.none():
 		return nil
 	case s.form:
 		for i, p := range found.form.pairs {
-			if i > 0 && string(p.name) == string(found.form.pairs[i-1].name) {
+			switch name := string(p.name); {
+			case i > 0 && name == string(found.form.pairs[i-1].name):
 				return malformed("the form in the body has a field twice: cannot tell which one counts")
-			}
-			if s.members != nil && !slices.Contains(s.members, string(p.name)) {
+			case slices.Contains(s.signatures, name):
+				if !s.isSignature(string(p.value)) {
+					return malformed(unlike)
+				}
+			case !s.t.Body.sorted && name != s.t.Body.form && !slices.Contains(s.members, name):
 				return malformed(unsigned)
 			}
 		}
@@ -117,12 +125,29 @@ func (s *templated) onlyNames(body []byte, found *contents) error {
 	if err != nil {
 		return malformed("the body is not a valid message: " + err.Error())
 	}
-	for name := range o {
-		if !slices.Contains(s.members, name) {
+	for name, value := range o {
+		switch raw := string(value); {
+		case name == s.t.Body.path[0]:
+		case slices.Contains(s.signatures, name):
+			text := strings.TrimPrefix(raw, `"`)
+			if raw != "null" && (text == raw || !s.isSignature(strings.TrimSuffix(text, `"`))) {
+				return malformed(unlike)
+			}
+		case !slices.Contains(s.members, name):
 			return malformed(unsigned)
+		// A number and a string have the same signed text, so an attacker can replace one with the
+		// other.
+		case raw[0] != '"' && !printsAsWritten(raw):
+			return malformed("the member " + name + " of the body must be a string, or a whole number of up to 15 digits: parsers could round another number")
 		}
 	}
 	return nil
+}
+
+// isSignature reports whether a text in the body can be a signature in one of
+// the encodings, with or without its label. It may be empty.
+func (s *templated) isSignature(text string) bool {
+	return strings.Trim(strings.TrimPrefix(text, s.t.Label), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=:") == ""
 }
 
 // writeForm appends the signed part of a form to the signed content.
@@ -135,14 +160,10 @@ func (s *templated) writeForm(f *form, a *core.Attempt) error {
 		a.Content.WriteBody(value)
 		return nil
 	}
-	var signatures []string
-	for _, field := range append([]Field{s.t.Signature}, s.t.More...) {
-		signatures = append(signatures, field.form)
-	}
 	text, from := make([]byte, 0, len(f.text)+2*len(f.pairs)), 0
 	for _, p := range f.pairs {
 		switch name, value := string(p.name), string(p.value); {
-		case slices.Contains(signatures, name) && name != "":
+		case slices.Contains(s.signatures, name):
 			continue
 		case !isPart(name), splits(name, value, isPart):
 			return malformed("the fields of the form could be split in another way, so one signature would fit two messages")
@@ -168,19 +189,20 @@ func isPart(name string) bool { return !strings.ContainsAny(name, "&=") }
 
 // splits reports whether the value of a name could also be read as a shorter
 // value and further pairs, in a text of sorted pairs "name=value" joined with
-// "&". Take the first place where two readings of one text differ. There one of
-// them begins a pair, whose name sorts after the pair before it, and the other
-// one has that name inside the value of the same pair. splits finds it, so of
-// two readings at most one is accepted.
+// "&". Two readings of one text differ for the first time at an "&". In one of
+// them, a new pair begins there, and its name sorts after the current one. In
+// the other one, the value of the current pair contains all of that. splits
+// rejects the second one, so at most one reading is accepted.
 func splits(name, value string, isName func(string) bool) bool {
 	for {
 		_, rest, ok := strings.Cut(value, "&")
 		if !ok {
 			return false
 		}
-		if other, _, ok := strings.Cut(rest, "="); ok && other > name && isName(other) {
+		value = rest
+		pair, _, _ := strings.Cut(rest, "&") // no name contains "&", and a search beyond it would take quadratic time
+		if other, _, ok := strings.Cut(pair, "="); ok && other > name && isName(other) {
 			return true
 		}
-		value = rest
 	}
 }

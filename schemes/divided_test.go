@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
@@ -26,6 +27,11 @@ type dividedSubject struct {
 	template schemes.Template
 	sign     sender
 	body     string
+}
+
+// asForm is request for a body that is a form.
+func asForm(body string, headers ...string) *core.Request {
+	return request(body, append(headers, "Content-Type", "application/x-www-form-urlencoded; charset=utf-8")...)
 }
 
 // object puts a text into a JSON object.
@@ -81,7 +87,7 @@ func dividedSubjects() map[string]dividedSubject {
 		"a form field": {
 			acme(func(t *schemes.Template) { t.Signature, t.Body = schemes.Form("signature"), schemes.Form("payload") }),
 			func(secret, _ string, _ time.Time, content []byte) *core.Request {
-				return request(url.Values{"payload": {string(content)}, "signature": {hexMAC(secret, string(content))}}.Encode())
+				return asForm(url.Values{"payload": {string(content)}, "signature": {hexMAC(secret, string(content))}}.Encode())
 			},
 			`payload=a%26b`,
 		},
@@ -91,7 +97,7 @@ func dividedSubjects() map[string]dividedSubject {
 				t.Timestamp, t.Stamping, t.Content = schemes.Form("time"), core.StampedEachAttempt, "{id}:{timestamp}:{body}"
 			}),
 			func(secret, id string, at time.Time, content []byte) *core.Request {
-				return request(url.Values{
+				return asForm(url.Values{
 					"payload": {string(content)}, "id": {id}, "time": {seconds(at)},
 					"signature": {hexMAC(secret, id+":"+seconds(at)+":"+string(content))},
 				}.Encode())
@@ -102,7 +108,7 @@ func dividedSubjects() map[string]dividedSubject {
 			acme(func(t *schemes.Template) { t.Signature, t.Body = schemes.Form("sign"), schemes.SortedForm() }),
 			func(secret, _ string, _ time.Time, content []byte) *core.Request {
 				data := hex.EncodeToString(content)
-				return request("z=1%2B1&sign=" + hexMAC(secret, "a=&data="+data+"&z=1+1") + "&data=" + data + "&a=")
+				return asForm("z=1%2B1&sign=" + hexMAC(secret, "a=&data="+data+"&z=1+1") + "&data=" + data + "&a=")
 			},
 			`b=2&a=1+%26`,
 		},
@@ -113,7 +119,7 @@ func dividedSubjects() map[string]dividedSubject {
 			}),
 			func(secret, id string, at time.Time, content []byte) *core.Request {
 				data := hex.EncodeToString(content)
-				return request("time="+seconds(at)+"&id="+id+"&zone=&data="+data, "X-Signature",
+				return asForm("time="+seconds(at)+"&id="+id+"&zone=&data="+data, "X-Signature",
 					hexMAC(secret, "data="+data+"&id="+id+"&time="+seconds(at)+"&zone="))
 			},
 			`id=msg_1&time=1&z=`,
@@ -122,7 +128,7 @@ func dividedSubjects() map[string]dividedSubject {
 			acme(func(t *schemes.Template) { t.Signature, t.ID = schemes.Header("X-Signature"), schemes.Form("id") }),
 			func(secret, id string, _ time.Time, content []byte) *core.Request {
 				body := url.Values{"id": {id}, "payload": {string(content)}}.Encode()
-				return request(body, "X-Signature", hexMAC(secret, body))
+				return asForm(body, "X-Signature", hexMAC(secret, body))
 			},
 			`id=msg_1`,
 		},
@@ -236,7 +242,7 @@ func TestWhatNobodySignedInADividedBodyIsMalformed(t *testing.T) {
 		"a sorted form with a field twice":         {sorted, "a=1&a=2&signature=" + hexMAC(secret, "a=1&a=2"), core.ErrMalformed},
 		"an address in a sorted form":              {sorted, "url=http://x/?a=1%26b=2&signature=" + hexMAC(secret, "url=http://x/?a=1&b=2"), nil},
 	} {
-		if _, err := verifier(t, tt.scheme, remoteNow, secret).Verify(t.Context(), request(tt.body)); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
+		if _, err := verifier(t, tt.scheme, remoteNow, secret).Verify(t.Context(), asForm(tt.body)); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
@@ -262,7 +268,22 @@ func TestABodyThatCannotBeDividedIsAMistake(t *testing.T) {
 		}, "Timestamp is beside the Body and not signed"},
 		"an unsigned stable member": {func(t *schemes.Template) {
 			t.ID, t.Stable = schemes.JSON("data", "id"), []schemes.Field{schemes.JSON("type")}
-		}, "Stable is beside the Body and not signed"},
+		}, "Stable must be in the Body"},
+		"a header, and an id in a member": {func(t *schemes.Template) {
+			t.Body, t.ID = schemes.Header("X-Body"), schemes.JSON("data", "id")
+		}, "a member of the body itself"},
+		"a stable member that is the Body": {func(t *schemes.Template) {
+			t.ID, t.Stable = schemes.JSON("data", "id"), []schemes.Field{schemes.JSON("data")}
+		}, "Stable and Body are in the same place"},
+		"an id that is the Body": {func(t *schemes.Template) { t.ID = schemes.JSON("data") }, "ID and Body are in the same place"},
+		"an id in a form and a time in JSON": {func(t *schemes.Template) {
+			t.Signature, t.Body, t.ID = schemes.Header("X-Signature"), schemes.Field{}, schemes.Form("id")
+			t.Timestamp, t.Stamping = schemes.JSON("time"), core.StampedOnce
+		}, "Timestamp and ID must both be in a form, or both in JSON"},
+		"a nonce beside the Body": {func(t *schemes.Template) {
+			t.Timestamp, t.Stamping, t.Nonce = schemes.JSON("time"), core.StampedEachAttempt, schemes.JSON("nonce")
+			t.Content = "{timestamp}.{nonce}.{body}"
+		}, "a Nonce beside the Body needs a scheme in code"},
 		"gzip":                         {func(t *schemes.Template) { t.Gunzip = true }, "exclude each other"},
 		"no body in the content":       {func(t *schemes.Template) { t.Content = "{method}" }, "{body} is missing"},
 		"a sorted form as a signature": {func(t *schemes.Template) { t.Signature = schemes.SortedForm() }, "only Body can be that"},
@@ -320,7 +341,7 @@ func TestASortedFormHasOneReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepted := func(form []string, text string) bool {
-		r := request(strings.Join(form, "&"), "X-Signature", "-")
+		r := asForm(strings.Join(form, "&"), "X-Signature", "-")
 		var a core.Attempt
 		return s.ReadHeader(r, &a) == nil && s.ReadBody(r, &a) == nil && string(a.Content.Bytes()) == text
 	}
@@ -353,5 +374,204 @@ func TestASortedFormHasOneReading(t *testing.T) {
 	}
 	if read < 1_000 {
 		t.Errorf("only %d forms were read", read)
+	}
+}
+
+// A signature in the body cannot be signed itself. So it must be nothing that a
+// parser fails on, or that could be read as another part of the body.
+func TestASignatureInADividedBodyIsOnlyASignature(t *testing.T) {
+	t.Parallel()
+	inJSON, err := schemes.Template{
+		Name: "acme", Signature: schemes.JSON("signature"), More: []schemes.Field{schemes.JSON("old")}, Label: "v1:", Body: schemes.JSON("data"), Content: "{body}",
+	}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inForm, err := schemes.Template{
+		Name: "acme", Signature: schemes.Form("signature"), More: []schemes.Field{schemes.Form("old")}, Body: schemes.Form("data"), Content: "{body}",
+	}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sorted, err := schemes.Template{
+		Name: "acme", Signature: schemes.Form("signature"), More: []schemes.Field{schemes.Form("old")}, Body: schemes.SortedForm(), Content: "{body}",
+	}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofJSON := `{"data":[1],"signature":"v1:` + hexMAC(secret, "[1]") + `"`
+	ofForm, ofSorted := "data=1&signature="+hexMAC(secret, "1"), "data=1&signature="+hexMAC(secret, "data=1")
+	for _, tt := range []struct {
+		r    *core.Request
+		with core.Scheme
+		want error
+	}{
+		{request(ofJSON + `}`), inJSON, nil},
+		{request(ofJSON + `,"old":"v1:00ff"}`), inJSON, nil},
+		{request(ofJSON + `,"old":"v2:+/-_=="}`), inJSON, nil},
+		{request(ofJSON + `,"old":"v2=00ff"}`), inJSON, nil},
+		{request(ofJSON + `,"old":""}`), inJSON, nil},
+		{request(ofJSON + `,"old":null}`), inJSON, nil},
+		{request(ofJSON + `,"old":{"admin":true}}`), inJSON, core.ErrMalformed},
+		{request(ofJSON + `,"old":` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `}`), inJSON, core.ErrMalformed},
+		{request(ofJSON + `,"old":1e999}`), inJSON, core.ErrMalformed},
+		{request(ofJSON + `,"old":"\ud800"}`), inJSON, core.ErrMalformed},
+		{request(ofJSON + `,"old":"v1:&data=2&"}`), inJSON, core.ErrMalformed},
+		{request(`{"data":[1],"signature":1e999,"old":"v1:` + hexMAC(secret, "[1]") + `"}`), inJSON, core.ErrMalformed},
+		{asForm(ofForm + "&old=00ff"), inForm, nil},
+		{asForm(ofForm + "&old="), inForm, nil},
+		{asForm(ofForm + "&old=%26data=2"), inForm, core.ErrMalformed},
+		{asForm(ofForm + "&old=%00"), inForm, core.ErrMalformed},
+		{asForm(ofSorted + "&old=00ff"), sorted, nil},
+		{asForm(ofSorted + "&old=<a>"), sorted, core.ErrMalformed},
+	} {
+		if _, err := verifier(t, tt.with, remoteNow, secret).Verify(t.Context(), tt.r); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
+			t.Errorf("%.200s: %v, want %v", tt.r.Body, err, tt.want)
+		}
+	}
+}
+
+// The signed text is the same for a number and a string. A parser that rounds
+// the number would read another id.
+func TestAnIDBesideTheBodyIsNoNumberThatParsersRound(t *testing.T) {
+	t.Parallel()
+	s, err := schemes.Template{
+		Name: "acme", Signature: schemes.JSON("signature"), Body: schemes.JSON("data"), ID: schemes.JSON("id"), Content: "{id}.{body}",
+	}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]error{
+		`"12345678901234567890"`: nil, `12345678901234567890`: core.ErrMalformed, `"1e3"`: nil, `1e3`: core.ErrMalformed, `1.0`: core.ErrMalformed,
+		`-0`: core.ErrMalformed, `0`: nil, `"0"`: nil, `123456789012345`: nil, `-5`: nil,
+	} {
+		body := `{"id":` + id + `,"data":{},"signature":"` + hexMAC(secret, strings.Trim(id, `"`)+".{}") + `"}`
+		if _, err := verifier(t, s, remoteNow, secret).Verify(t.Context(), request(body)); !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%s: %v, want %v", id, err, want)
+		}
+	}
+}
+
+// Content-Type and the method are not signed, and decide whether a handler
+// reads the form. Without it, net/http takes the values from the URL.
+func TestAFormIsOnlyReadFromARequestWithAForm(t *testing.T) {
+	t.Parallel()
+	for name, template := range map[string]schemes.Template{
+		"a field":       {Signature: schemes.Form("signature"), Body: schemes.Form("data"), Content: "{body}"},
+		"a sorted form": {Signature: schemes.Form("signature"), Body: schemes.SortedForm(), Content: "{body}"},
+		"an id":         {Signature: schemes.Header("X-Signature"), ID: schemes.Form("data"), Content: "{body}"},
+	} {
+		template.Name = "acme"
+		s, err := template.Scheme()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, change := range map[string]func(*core.Request){
+			"as it is":        nil,
+			"another type":    func(r *core.Request) { asMap(r.Header).Set("Content-Type", "text/plain") },
+			"no type":         func(r *core.Request) { asMap(r.Header).Del("Content-Type") },
+			"two types":       func(r *core.Request) { asMap(r.Header).Add("Content-Type", "text/plain") },
+			"another method":  func(r *core.Request) { r.Method = http.MethodDelete },
+			"many ampersands": func(r *core.Request) { r.Body = append(r.Body, strings.Repeat("&", 10_000)...) },
+		} {
+			r := &core.Request{Method: http.MethodPost, URL: "/hook?data=2", Header: http.Header{}, Body: []byte("data=1")}
+			if err := schemes.Sign(s, r, "", remoteNow, secret); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if change != nil {
+				change(r)
+			}
+			_, err := verifier(t, s, remoteNow, secret).Verify(t.Context(), r)
+			if change == nil && err != nil || change != nil && !errors.Is(err, core.ErrMalformed) && !errors.Is(err, core.ErrNoMatch) {
+				t.Errorf("%s, %s: %v", name, what, err)
+			}
+			h, _ := http.NewRequestWithContext(t.Context(), r.Method, r.URL, bytes.NewReader(r.Body))
+			h.Header = asMap(r.Header)
+			if got := h.FormValue("data"); err == nil && got != "1" {
+				t.Errorf("%s, %s: the handler reads %q", name, what, got)
+			}
+		}
+	}
+}
+
+// Stable is for a sender that renders its messages again.
+func TestTheStableFieldsOfASortedFormAreCompared(t *testing.T) {
+	t.Parallel()
+	s, err := schemes.Template{
+		Name: "acme", Signature: schemes.Form("signature"), Body: schemes.SortedForm(), ID: schemes.Form("id"),
+		Stable: []schemes.Field{schemes.Form("type"), schemes.Form("amount")}, Content: "{body}",
+	}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verifier(t, s, remoteNow, secret)
+	for _, tt := range []struct {
+		body string
+		want error
+	}{
+		{"id=1&type=paid&amount=&attempt=1", nil},
+		{"id=1&type=paid&amount=&attempt=2", nil},
+		{"id=1&type=refunded&amount=&attempt=2", core.ErrIDReused},
+		{"id=1&type=paid&attempt=2", core.ErrIDReused},
+	} {
+		r := asForm(tt.body)
+		if err := schemes.Sign(s, r, "", remoteNow, secret); err != nil {
+			t.Fatal(err)
+		}
+		d := v.Admit(t.Context(), r, atHand(r.Body))
+		if d.Answer() == nil {
+			d.Settle(http.StatusOK)
+		}
+		if got := d.Refusal(); tt.want == nil && got != nil || tt.want != nil && !errors.Is(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.body, got, tt.want)
+		}
+	}
+}
+
+// Anybody can send such a body.
+func TestAmpersandsInAValueCostLittle(t *testing.T) {
+	t.Parallel()
+	const size = 1 << 20
+	sorted, err := schemes.Template{Name: "acme", Signature: schemes.Form("signature"), Body: schemes.SortedForm(), Content: "{body}"}.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if err := sorted.ReadBody(asForm("%21="+strings.Repeat("%26", size)+"&signature=00"), new(core.Attempt)); err != nil {
+		t.Error(err)
+	}
+	if err := schemes.PayOS().ReadBody(request(`{"data":{"-":"`+strings.Repeat("&", size)+`"},"signature":"00"}`), new(core.Attempt)); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > 10*time.Second { // with time that grows with the square of the size: half a minute
+		t.Errorf("two bodies took %s", took)
+	}
+}
+
+func TestSignLeavesNoOlderSignatureInTheBody(t *testing.T) {
+	t.Parallel()
+	for body, template := range map[string]schemes.Template{
+		`{"signature":"","old":"","data":[]}`: {
+			Signature: schemes.JSON("signature"), More: []schemes.Field{schemes.JSON("old"), schemes.JSON("older")}, Body: schemes.JSON("data"),
+		},
+		"data=1": {Signature: schemes.Form("signature"), More: []schemes.Field{schemes.Form("old")}, Body: schemes.Form("data")},
+	} {
+		template.Name, template.Content = "acme", "{body}"
+		s, err := template.Scheme()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request(body)
+		for _, secrets := range [][]string{{secret, stranger}, {secret}} {
+			if err := schemes.Sign(s, r, "", remoteNow, secrets...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := verifier(t, s, remoteNow, stranger).Verify(t.Context(), r); !errors.Is(err, core.ErrNoMatch) {
+			t.Errorf("%s: %v", r.Body, err)
+		}
+		if _, err := verifier(t, s, remoteNow, secret).Verify(t.Context(), r); err != nil {
+			t.Errorf("%s: %v", r.Body, err)
+		}
 	}
 }

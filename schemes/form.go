@@ -51,7 +51,12 @@ func (f *form) release() {
 // signed parameters and those that the handler parses could differ.
 func readForm[T string | []byte](f *form, text T) bool {
 	f.text, f.pairs = slices.Grow(f.text[:0], len(text)), f.pairs[:0] // decoding never lengthens a text, so f.text is not reallocated while the pairs refer to it
+	segments := 0
 	for i := 0; i <= len(text); i++ {
+		// net/url counts the empty ones too.
+		if segments++; segments > maxPairs {
+			return false
+		}
 		from := i
 		for i < len(text) && text[i] != '&' {
 			i++
@@ -64,7 +69,7 @@ func readForm[T string | []byte](f *form, text T) bool {
 			value++
 		}
 		name, ok := appendDecoded(f, text, from, value)
-		if !ok || len(f.pairs) == maxPairs {
+		if !ok {
 			return false
 		}
 		decoded, ok := appendDecoded(f, text, min(value+1, i), i)

@@ -116,18 +116,21 @@ func (o object) printed(name string) (string, error) {
 		}
 		return text, nil
 	}
-	switch raw := string(o[name]); raw {
-	case "null":
+	switch raw := string(o[name]); {
+	case raw == "null":
 		return "", nil
-	case "true", "false", "0":
+	case raw == "true", raw == "false", printsAsWritten(raw):
 		return raw, nil
 	default:
-		// JavaScript prints an integer of up to 15 digits as it is written. It may print any other
-		// number differently.
-		number := strings.TrimPrefix(raw, "-")
-		if _, ok := digits(number); !ok || len(number) > 15 {
-			return "", errors.New("a value is not a string, a whole number of up to 15 digits, true, false or null")
-		}
-		return raw, nil
+		return "", errors.New("a value is not a string, a whole number of up to 15 digits, true, false or null")
 	}
+}
+
+// printsAsWritten reports whether a text is a number that JavaScript prints as
+// it is written: an integer of up to 15 digits. It may print any other number
+// differently.
+func printsAsWritten(raw string) bool {
+	number := strings.TrimPrefix(raw, "-")
+	_, ok := digits(number)
+	return raw == "0" || ok && len(number) <= 15
 }

@@ -20,11 +20,12 @@ import (
 
 // Sign turns r into a request from a sender that uses scheme. The parameter at
 // is the time of the attempt. Use it in tests and tools. Sign sets the headers
-// for the id, timestamp and signature. If r.Header is not an http.Header, Sign
-// replaces it with one. If the id, timestamp or signature belongs in the body,
-// the body must have a placeholder there, and r.Body becomes a new slice. If
-// the sender signs parts of the URL, r.URL may change. Sign signs with all
-// secrets if the sender does so during a rotation.
+// for the id, timestamp and signature, and the Content-Type of a form. If
+// r.Header is not an http.Header, Sign replaces it with one. If the id,
+// timestamp or signature belongs in the body, the body must have a placeholder
+// there, and r.Body becomes a new slice. If the sender signs parts of the URL,
+// r.URL may change. Sign signs with all secrets if the sender does so during a
+// rotation.
 //
 // id is the message id, for a scheme that has one in a header. If id is empty,
 // Sign keeps the id in r or, if there is none, generates one. Signing r again
@@ -91,6 +92,9 @@ func (s *signing) sign(prepare func(*signing), id string, at time.Time, secrets 
 	}
 	if len(secrets) == 0 {
 		return errors.New("schemes: no secret to sign with: pass at least one")
+	}
+	if s.form && !hasType(s.header, formType) {
+		s.header.Set("Content-Type", formType)
 	}
 	// Write the id and the timestamp first, since they are part of the signed content that read
 	// collects.
@@ -243,6 +247,8 @@ func (s *signing) write(texts []string) error {
 				return err
 			}
 		case f.inBody():
+			// Clear the signature from an earlier call with more secrets. JSON may lack the place.
+			_ = s.put(f, "")
 		case i < len(texts):
 			s.header[f.header] = []string{s.t.Label + texts[i]}
 		default:

@@ -31,7 +31,7 @@ type Template struct {
 	// letters, digits and hyphens, and never change it.
 	Name string
 	// Signature says where the signatures are: in a header, in the query, or in
-	// the body. A signature in the body needs Body, since it cannot cover
+	// the body. A signature in the body needs Body, because it cannot cover
 	// itself.
 	Signature Field
 	// More lists further places of signatures, for keys in rotation. All must
@@ -51,10 +51,11 @@ type Template struct {
 	Secret SecretText
 	// DeriveKey returns the key for a secret, if the sender hashes or
 	// normalizes the secret before it signs. It gets the bytes that Secret
-	// describes, and may change and keep them. An empty secret and the text of
-	// a public key are rejected before. [core.New] reports its errors, so they
-	// must not contain the secret. DeriveKey may be called concurrently. If it
-	// is nil, the secret is the key.
+	// describes, and may change and keep them. It never gets an empty secret or
+	// the text of a public key. [core.New] reports its errors, so they must not
+	// contain the secret. DeriveKey may be called concurrently. Package explain
+	// calls it for each spelling of the secret that it tries. If DeriveKey is
+	// nil, the secret is the key.
 	DeriveKey func(secret []byte) ([]byte, error)
 	// Timestamp says where the timestamp is, Unit is its format, and Stamping
 	// says what it means. The signature must cover the timestamp: put
@@ -82,13 +83,13 @@ type Template struct {
 	// an unsigned ID, it identifies the message together with the signed
 	// content.
 	Topic Field
-	// Stable lists the members of the body that are equal in all attempts of an
-	// event, such as its type, time and data. A member may be an object or an
-	// array. Stable is for a sender that signs an id but renders the rest of
-	// the body again for each attempt. All attempts with the same id must agree
-	// in these members. If Stable is empty, or if none of its members is
-	// present, the attempts must agree in the whole body except a timestamp in
-	// it.
+	// Stable lists the members of the body, or the fields of a SortedForm, that
+	// are equal in all attempts of an event, such as its type, time and data. A
+	// member may be an object or an array. Stable is for a sender that signs an
+	// id but renders the rest of the body again for each attempt. All attempts
+	// with the same id must agree in these members. If Stable is empty, or if
+	// none of its members is present, the attempts must agree in the whole body
+	// except a timestamp in it.
 	Stable []Field
 	// Indistinct says that two events may have the same signed content, or that
 	// this is unknown. When such content arrives again, it may be another
@@ -108,18 +109,20 @@ type Template struct {
 	// part of its identity. For a value that differs between attempts, use
 	// Nonce. {secret} is the secret, and must come last.
 	Content string
-	// Body says for which part of the body {body} stands, if that is not the
-	// whole body:
+	// Body says which part of the body is {body} in Content. Default: the whole
+	// body.
 	//
-	//   - JSON("data"): a member that is an object or an array, in the bytes in
-	//     which the body has it.
+	//   - JSON("data"): a member that is an object or an array, in the same
+	//     bytes as in the body.
 	//   - Form("data"): the decoded value of a form field.
 	//   - SortedForm(): all fields of a form except the signatures.
 	//
 	// The rest of the body must be signed too, so that nobody can change it. A
 	// body is rejected if it has a member or field that is not the Body, a
-	// signature, or an ID or Timestamp that Content names. Because white space
-	// and the order of members are not signed, BodySigned is false.
+	// signature, or an ID or Timestamp that Content names. BodySigned is false,
+	// because some spellings are not signed: white space, the order of members,
+	// and whether an ID or Timestamp is a number or a string. A number must
+	// therefore be an integer of up to 15 digits, which no parser rounds.
 	Body Field
 	// Gunzip says that the sender signs the body before compressing it with
 	// gzip. The scheme decompresses such a body, up to 8 MiB and about 64 times
@@ -185,13 +188,16 @@ func Query(name string) Field { return Field{query: name} }
 // "0" is the first element.
 func JSON(path ...string) Field { return Field{path: path} }
 
-// Form returns the [Field] for the decoded value of a field in a form body
-// (application/x-www-form-urlencoded).
+// Form returns the [Field] for the decoded value of a field in a form body. The
+// request must be a POST, PUT or PATCH with the Content-Type application/x-www-
+// form-urlencoded, because net/http reads no form from another request. In the
+// handler, read [http.Request].PostForm. FormValue and Form also contain the
+// parameters of the URL, which are not signed.
 func Form(name string) Field { return Field{form: name} }
 
 // SortedForm returns the [Field] for all fields of a form body except the
-// signatures, for [Template].Body. The fields are sorted by name, decoded,
-// written as "name=value" and joined with "&", including empty ones.
+// signatures, for [Template].Body. The fields are decoded, sorted by name,
+// written as "name=value" and joined with "&". Empty fields are included.
 //
 // A form is rejected if it has a name twice. It is also rejected if its text
 // could be split into fields in another way. That is the case if a value
@@ -524,7 +530,7 @@ func (s *templated) checkStamp() (mistakes []error) {
 	case t.Stamping != core.StampedEachAttempt:
 		mistakes = append(mistakes, errors.New("a Nonce needs core.StampedEachAttempt: if the value stays the same across all attempts, make it the ID, or sign it with {header:…}"))
 	case n.inBody():
-		mistakes = append(mistakes, errors.New("the Nonce is in the body: leave it out, because a signed body already covers it"))
+		mistakes = append(mistakes, errors.New("the Nonce is in the body: leave it out, because a signed body already covers it. With Body, a Nonce beside the Body needs a scheme in code"))
 	case t.Timestamp.inBody() && s.has(partTimestamp):
 		mistakes = append(mistakes, errors.New("a Nonce cannot be combined with a time in both Content and the body: at most two parts may differ between attempts"))
 	}

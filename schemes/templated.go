@@ -31,10 +31,12 @@ type templated struct {
 	front int                // the number of leading parts that need no body
 	url   address
 
-	moreOf  string   // the common prefix of the headers in t.More
-	batches bool     // the path of the id has an index
-	form    bool     // the body is read as a form
-	members []string // with t.Body: the names that the body may have; nil: any
+	moreOf  string // the common prefix of the headers in t.More
+	batches bool   // the path of the id has an index
+	form    bool   // the body is read as a form
+	// With t.Body, the names in the body besides that one:
+	signatures []string // of the signatures
+	members    []string // of what Content names
 
 	outline outline  // the values to read from a JSON body
 	at      struct { // their positions in outline, zero for a value elsewhere
@@ -384,7 +386,7 @@ const maxVisible = 256
 // absent returns the error for a value that the body must have and has not.
 func (f *Field) absent(what, hint string) error {
 	if f.form != "" {
-		return malformed("the body is not a form that has " + f.form + ", the " + what + ", once" + hint)
+		return malformed("the form in the body must have the field " + f.form + " (the " + what + ") exactly once" + hint)
 	}
 	return malformed("the body has no " + what + " at " + strings.Join(f.path, ".") + ": it must be a number, or a string without escapes" + hint)
 }
@@ -648,7 +650,12 @@ func (s *templated) ReadBody(r *core.Request, a *core.Attempt) error {
 	found := s.outline.read(r.Body, places[:])
 	if s.form {
 		found.form = new(form) // a pooled one would make places escape to the heap, for every scheme
-		if !readForm(found.form, r.Body) {
+		switch {
+		// Neither is signed. With others, net/http does not read the form, and a handler may take
+		// the values from the URL.
+		case r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch, !hasType(r.Header, formType):
+			return malformed("the request has no form: it must be a POST, PUT or PATCH with the Content-Type " + formType)
+		case !readForm(found.form, r.Body):
 			return malformed("the body is not a valid form")
 		}
 	}
@@ -753,7 +760,7 @@ func (s *templated) writeBody(body []byte, found *contents, a *core.Attempt) err
 
 // readValues stores the values from the body in a. Nothing is verified yet.
 func (s *templated) readValues(body []byte, found *contents, a *core.Attempt) error {
-	if err := s.onlyNames(body, found); err != nil {
+	if err := s.onlySigned(body, found); err != nil {
 		return err
 	}
 	if s.t.Timestamp.inBody() {
@@ -821,8 +828,11 @@ func (s *templated) indistinct(unsigned []string) bool {
 // readStable stores the members that are equal in all attempts for an event.
 func (s *templated) readStable(body []byte, found *contents, a *core.Attempt) {
 	some := false
-	for _, at := range s.at.stable {
+	for i, at := range s.at.stable {
 		value := found.valueOf(body, at)
+		if s.form {
+			value, _ = found.form.value(s.t.Stable[i].form)
+		}
 		some = some || value != nil
 		a.Stable = append(a.Stable, value)
 	}
