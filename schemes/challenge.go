@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/hookonce/hookonce/core"
 )
@@ -62,13 +63,15 @@ func refused(status int) *core.Answer {
 }
 
 // hasType reports whether a request has this media type, with any parameters.
+// The header is not signed. It must be in lower case, as senders write it,
+// because parsers of forms differ in whether they accept another case.
 func hasType(h core.Header, want string) bool {
 	values := lines(h, "Content-Type")
 	if len(values) != 1 || values[0] == want {
 		return len(values) == 1
 	}
 	got, _, err := mime.ParseMediaType(values[0])
-	return err == nil && got == want
+	return err == nil && got == want && strings.HasPrefix(values[0], want)
 }
 
 // bare reports whether a request has none of a signed message's headers. Such a

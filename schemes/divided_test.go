@@ -467,12 +467,13 @@ func TestAFormIsOnlyReadFromARequestWithAForm(t *testing.T) {
 			t.Fatal(err)
 		}
 		for what, change := range map[string]func(*core.Request){
-			"as it is":        nil,
-			"another type":    func(r *core.Request) { asMap(r.Header).Set("Content-Type", "text/plain") },
-			"no type":         func(r *core.Request) { asMap(r.Header).Del("Content-Type") },
-			"two types":       func(r *core.Request) { asMap(r.Header).Add("Content-Type", "text/plain") },
-			"another method":  func(r *core.Request) { r.Method = http.MethodDelete },
-			"many ampersands": func(r *core.Request) { r.Body = append(r.Body, strings.Repeat("&", 10_000)...) },
+			"as it is":               nil,
+			"another type":           func(r *core.Request) { asMap(r.Header).Set("Content-Type", "text/plain") },
+			"no type":                func(r *core.Request) { asMap(r.Header).Del("Content-Type") },
+			"two types":              func(r *core.Request) { asMap(r.Header).Add("Content-Type", "text/plain") },
+			"a type in another case": func(r *core.Request) { asMap(r.Header).Set("Content-Type", "Application/x-www-form-urlencoded") },
+			"another method":         func(r *core.Request) { r.Method = http.MethodDelete },
+			"many ampersands":        func(r *core.Request) { r.Body = append(r.Body, strings.Repeat("&", 10_000)...) },
 		} {
 			r := &core.Request{Method: http.MethodPost, URL: "/hook?data=2", Header: http.Header{}, Body: []byte("data=1")}
 			if err := schemes.Sign(s, r, "", remoteNow, secret); err != nil {

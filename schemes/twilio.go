@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"mime"
 	"slices"
 	"strconv"
 	"strings"
@@ -228,7 +227,7 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	if len(r.Body) == 0 {
 		return nil // a GET, with its parameters in the URL
 	}
-	if !isForm(r) {
+	if !hasType(r.Header, formType) {
 		return malformed("the body is not a form, and the URL has no bodySHA256 to sign it")
 	}
 	if !readForm(form, r.Body) {
@@ -241,15 +240,6 @@ func (t twilio) ReadBody(r *core.Request, a *core.Attempt) error {
 	return nil
 }
 
-func isForm(r *core.Request) bool {
-	lines := lines(r.Header, "Content-Type")
-	if len(lines) == 1 && lines[0] == formType {
-		return true // the usual case, without allocating
-	}
-	kind, _, err := mime.ParseMediaType(strings.Join(lines, ","))
-	return err == nil && kind == formType
-}
-
 // prepare selects the algorithm in the settings. If the body is not a form,
 // prepare adds the body's hash to the URL, which is what Twilio signs.
 func (t twilio) prepare(s *signing) {
@@ -259,7 +249,7 @@ func (t twilio) prepare(s *signing) {
 	}
 	path, query, _ := strings.Cut(r.URL, "?")
 	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return pair == "" || strings.HasPrefix(pair, bodySHA256) })
-	if len(r.Body) > 0 && !isForm(r) {
+	if len(r.Body) > 0 && !hasType(r.Header, formType) {
 		sum := sha256.Sum256(r.Body)
 		r.URL = path + "?" + strings.Join(append(pairs, bodySHA256+hex.EncodeToString(sum[:])), "&")
 	}
