@@ -323,3 +323,14 @@ func several(body []byte, path []string) bool {
 	o.add(path, false, true)
 	return o.read(body, nil).several
 }
+
+func TestABodyIsReadOnlyUpToItsLastValue(t *testing.T) {
+	t.Parallel()
+	s := must(Template{Name: "acme", Signature: Header("X-Signature"), ID: JSON("event", "id"), Content: "{body}"})
+	body := []byte(`{"event":{"id":"1"},"data":"` + strings.Repeat("x", 1000) + `"}`)
+	pass := search{scanner{body, 0}, contents{places: make([]place, fewFields)}}
+	pass.branch(&s.outline.root, false)
+	if pass.i > 20 {
+		t.Errorf("%d bytes of %d are read", pass.i, len(body))
+	}
+}

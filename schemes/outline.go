@@ -33,6 +33,9 @@ type place struct{ from, to int }
 // in contents.places, or 0 if path is empty. whole requests the end of the
 // value. batch requests whether arrays on the path have other elements.
 func (o *outline) add(path []string, whole, batch bool) int {
+	if len(path) == 0 {
+		return 0
+	}
 	m := &o.root
 	for _, name := range path {
 		child := m.child([]byte(name), nil)
