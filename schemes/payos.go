@@ -23,9 +23,9 @@ import (
 // refused with [core.ErrRepeated]. Attempts have no signed timestamp.
 //
 // One signature must not fit two messages. The scheme therefore rejects a value
-// that contains "&", a name that sorts after its own name, and "=". It also
-// rejects numbers that JavaScript would print differently, and any object or
-// array in data.
+// that contains "&", a name that sorts after the name of the value, and "=". It
+// also rejects numbers that JavaScript would print differently, and any object
+// or array in data.
 //
 // Source: www.npmjs.com/package/@payos/node/v/2.0.5, as of November 2026.
 func PayOS() core.Scheme {
