@@ -52,10 +52,10 @@ type Template struct {
 	// DeriveKey returns the key for a secret, if the sender hashes or
 	// normalizes the secret before it signs. It gets the bytes that Secret
 	// describes, and may change and keep them. It never gets an empty secret or
-	// the text of a public key. [core.New] reports its errors, so they must not
-	// contain the secret. DeriveKey may be called concurrently. Package explain
-	// calls it for each spelling of the secret that it tries. If DeriveKey is
-	// nil, the secret is the key.
+	// the text of a public key, and must not return an empty key. [core.New]
+	// reports its errors, so they must not contain the secret. DeriveKey may be
+	// called concurrently. Package explain calls it for each spelling of the
+	// secret that it tries. If DeriveKey is nil, the secret is the key.
 	DeriveKey func(secret []byte) ([]byte, error)
 	// Timestamp says where the timestamp is, Unit is its format, and Stamping
 	// says what it means. The signature must cover the timestamp: put
@@ -189,10 +189,11 @@ func Query(name string) Field { return Field{query: name} }
 func JSON(path ...string) Field { return Field{path: path} }
 
 // Form returns the [Field] for the decoded value of a field in a form body. The
-// request must be a POST, PUT or PATCH with the Content-Type application/x-www-
-// form-urlencoded, because net/http reads no form from another request. In the
-// handler, read [http.Request].PostForm. FormValue and Form also contain the
-// parameters of the URL, which are not signed.
+// request must be a POST, PUT or PATCH with the Content-Type
+// application/x-www-form-urlencoded in lower case, because net/http and
+// fasthttp read no form from some other requests. In the handler, read
+// [http.Request].PostForm. FormValue and Form also contain the parameters of
+// the URL, which are not signed.
 func Form(name string) Field { return Field{form: name} }
 
 // SortedForm returns the [Field] for all fields of a form body except the
@@ -201,7 +202,7 @@ func Form(name string) Field { return Field{form: name} }
 //
 // A form is rejected if it has a name twice. It is also rejected if its text
 // could be split into fields in another way. That is the case if a value
-// contains "&", a name that sorts after the value's own name, and "=".
+// contains "&", a name that sorts after the name of the value, and "=".
 func SortedForm() Field { return Field{sorted: true} }
 
 func (f *Field) none() bool   { return f.header == "" && f.query == "" && !f.inBody() }
