@@ -20,7 +20,7 @@ func TestAnUnverifiedRequestTakesLinearTime(t *testing.T) {
 	if testmode.Brief() {
 		t.Skip("it measures time: run `make long`")
 	}
-	const size, smaller, suspicious = 256 << 10, 8, 200 * time.Millisecond
+	const size, smaller, suspicious = 256 << 10, 8, 50 * time.Millisecond
 	now := time.Unix(1_760_000_000, 0)
 	patterns := []string{"&", "&a=", "=", ",", `\"`, "{", "%26"}
 	requests := 0
@@ -36,7 +36,7 @@ func TestAnUnverifiedRequestTakesLinearTime(t *testing.T) {
 		v := ready(t, s.scheme, s.secret, now)
 		least := func(r *core.Request) time.Duration {
 			best := time.Hour
-			for range 3 {
+			for range 7 { // a busy machine makes runs longer, never shorter
 				began := time.Now() //nolint:forbidigo // what it takes
 				_, _ = v.Verify(t.Context(), r)
 				if best = min(best, time.Since(began)); best < suspicious {
